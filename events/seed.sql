@@ -1,0 +1,14 @@
+-- The demo user and task that the events in this folder speak of, as new. Run by `cargo dev --seed` and the tests.
+-- The password is `correct horse battery staple`. It is public, as is the secret that signed the events' tokens, so the
+-- hash is a cheap one.
+
+DELETE FROM users
+WHERE id = '019bc000-0000-7000-8000-000000000001' OR email = 'demo@example.com' OR lower(username) = 'demo';
+
+INSERT INTO users (id, email, username, hashed_password)
+VALUES ('019bc000-0000-7000-8000-000000000001', 'demo@example.com', 'demo',
+        '$2b$04$ZoJkhplr2i62luI.3ErPtuZ8zOTL1Rv9pmdmRPUEHS83QcezgUNDK');
+
+INSERT INTO tasks (id, user_id, title, description, tags, due_date)
+VALUES ('019bc000-0000-7000-8000-000000000002', '019bc000-0000-7000-8000-000000000001', 'Buy milk',
+        'Two litres', 'errands,home', '2026-12-01 09:00');

@@ -1,0 +1,56 @@
+//! `GET /auth/me`: who the caller is.
+
+use axum::{
+    Router,
+    extract::{FromRef, State},
+    routing::get,
+};
+use jiff::Timestamp;
+use serde::Serialize;
+use shared::{
+    Config, Db, Error, config,
+    http::{Caller, Json},
+    jwt::Verifier,
+    user::User,
+};
+use tokio_postgres::types::Type;
+
+/// What this function works with.
+#[derive(Clone, FromRef)]
+pub struct App {
+    db: Db,
+    verifier: Verifier,
+}
+
+impl App {
+    /// With what `config` says.
+    ///
+    /// # Errors
+    /// When `JWT_SECRET` or `JWT_SECRET_PREVIOUS` is missing or unfit.
+    pub fn new(config: &Config, db: Db) -> Result<Self, config::Error> {
+        Ok(Self { db, verifier: Verifier::new(config)? })
+    }
+}
+
+/// The route of this function.
+pub fn router(app: App) -> Router {
+    Router::new().route("/auth/me", get(me)).with_state(app)
+}
+
+#[derive(Serialize)]
+struct Account {
+    #[serde(flatten)]
+    user: User,
+    created_at: Timestamp,
+}
+
+async fn me(caller: Caller, State(db): State<Db>) -> Result<Json<Account>, Error> {
+    let row = db
+        .query_opt(
+            "SELECT id, email, username, created_at FROM users WHERE id = $1",
+            &[(&caller.id, Type::UUID)],
+        )
+        .await?
+        .ok_or(Error::InvalidToken)?;
+    Ok(Json(Account { user: User::try_from(&row)?, created_at: row.try_get("created_at")? }))
+}

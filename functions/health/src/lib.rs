@@ -1,0 +1,15 @@
+//! `GET /health`: 200 when the database answers, else 503. No authentication.
+
+use axum::{Router, extract::State, routing::get};
+use serde_json::{Value, json};
+use shared::{Db, Error, http::Json};
+
+/// The route of this function.
+pub fn router(db: Db) -> Router {
+    Router::new().route("/health", get(check)).with_state(db)
+}
+
+async fn check(State(db): State<Db>) -> Result<Json<Value>, Error> {
+    db.query("SELECT", &[]).await?;
+    Ok(Json(json!({ "status": "ok" })))
+}

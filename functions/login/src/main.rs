@@ -1,0 +1,10 @@
+//! The Lambda function `login`.
+
+use std::process::ExitCode;
+
+use login::{App, router};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    shared::run(|config, db| App::new(config, db).map(router)).await
+}

@@ -1,0 +1,176 @@
+//! `POST /auth/signup`: a new user, and an access token for them.
+
+use axum::{
+    Router,
+    extract::{FromRef, State},
+    http::StatusCode,
+    routing::post,
+};
+use deserr::Deserr;
+use email_address::{EmailAddress, Options};
+use jiff::Timestamp;
+use shared::{
+    Config, Db, Error, config,
+    error::{Invalid, Rule},
+    http::Json,
+    jwt::{Issuer, Session},
+    password::{Hasher, Password},
+    user::{User, canonical_email},
+};
+use tokio_postgres::types::Type;
+use uuid::Uuid;
+
+/// What this function works with.
+#[derive(Clone, FromRef)]
+pub struct App {
+    db: Db,
+    issuer: Issuer,
+    hasher: Hasher,
+}
+
+impl App {
+    /// With what `config` says.
+    ///
+    /// # Errors
+    /// When `JWT_SECRET`, `ACCESS_TOKEN_TTL` or `BCRYPT_COST` is missing or unfit.
+    pub fn new(config: &Config, db: Db) -> Result<Self, config::Error> {
+        Ok(Self { db, issuer: Issuer::new(config)?, hasher: Hasher::new(config)? })
+    }
+}
+
+/// The route of this function.
+pub fn router(app: App) -> Router {
+    Router::new().route("/auth/signup", post(signup)).with_state(app)
+}
+
+#[derive(Deserr)]
+#[deserr(error = Invalid)]
+struct NewUser {
+    #[deserr(try_from(String) = parse_email -> Rule)]
+    email: String,
+    password: Password,
+    #[deserr(default, try_from(Option<String>) = parse_username -> Rule)]
+    username: Option<String>,
+}
+
+async fn signup(
+    State(app): State<App>,
+    Json(NewUser { email, password, username }): Json<NewUser>,
+) -> Result<(StatusCode, Json<Session>), Error> {
+    let hash = app.hasher.hash(password).await?;
+    let user = User { id: Uuid::now_v7(), email, username };
+    app.db
+        .query(
+            "INSERT INTO users (id, email, username, hashed_password) VALUES ($1, $2, $3, $4)",
+            &[
+                (&user.id, Type::UUID),
+                (&user.email, Type::TEXT),
+                (&user.username, Type::TEXT),
+                (&hash, Type::TEXT),
+            ],
+        )
+        .await
+        .map_err(|error| match error.constraint() {
+            Some("users_email_key") => Error::EmailTaken,
+            Some("users_username_key") => Error::UsernameTaken,
+            _ => error.into(),
+        })?;
+    let session = app.issuer.session(user, Timestamp::now())?;
+    Ok((StatusCode::CREATED, Json(session)))
+}
+
+/// ASCII only: Unicode has letters that look alike or cannot be seen, and two users must never be taken for each
+/// other. A domain in another script is written in Punycode.
+fn parse_email(sent: String) -> Result<String, Rule> {
+    let email = canonical_email(&sent);
+    let options = Options::default().with_required_tld().without_domain_literal().without_display_text();
+    let fits = email.len() <= 254
+        && email.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"')
+        && EmailAddress::parse_with_options(&email, options).is_ok();
+    if fits {
+        Ok(email)
+    } else {
+        Err(Rule::new(
+            "value_error",
+            "Email should be an address such as name@example.com, in ASCII, of at most 254 characters",
+        ))
+    }
+}
+
+fn parse_username(sent: Option<String>) -> Result<Option<String>, Rule> {
+    let fits = |name: &String| {
+        (1..=50).contains(&name.len())
+            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-')
+    };
+    match sent {
+        Some(name) if !fits(&name) => {
+            Err(Rule::new("value_error", "Username should have 1 to 50 characters of A-Z, a-z, 0-9, _ and -"))
+        }
+        sent => Ok(sent),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_email_is_trimmed_and_lowered() {
+        assert_eq!(parse_email(" A.B+c@Example.COM\t".to_owned()).unwrap(), "a.b+c@example.com");
+    }
+
+    #[test]
+    fn an_email_ends_at_254_characters_and_its_local_part_at_64() {
+        let of = |local: usize, domain: usize| {
+            let labels = format!("{}.", "d".repeat(49)).repeat(domain / 50 + 1);
+            let domain = format!("{}.com", &labels[..domain - 4]);
+            parse_email(format!("{}@{domain}", "l".repeat(local)))
+        };
+        assert_eq!(of(64, 189).unwrap().len(), 254);
+        assert!(of(64, 190).is_err());
+        assert!(of(65, 20).is_err());
+    }
+
+    #[test]
+    fn what_is_not_one_plain_ascii_mailbox_is_refused() {
+        for bad in [
+            "",
+            "a",
+            "@",
+            "a@",
+            "@b.com",
+            "a@b",
+            "a@b@c.com",
+            "a b@c.com",
+            "a@b c.com",
+            "a@b.com\r\nx",
+            "a\0@b.com",
+            "<a@b.com>",
+            "A <a@b.com>",
+            "\"a b\"@c.com",
+            "a@[127.0.0.1]",
+            "a@-b.com",
+            "a@b..com",
+            ".a@b.com",
+            "a.@b.com",
+            "a..b@c.com",
+            "\u{212a}@b.com",
+            "ı@b.com",
+            "a\u{200b}@b.com",
+            "ä@b.com",
+            "a@münchen.de",
+        ] {
+            assert!(parse_email(bad.to_owned()).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_username_has_1_to_50_of_its_characters() {
+        for good in ["a", "A_b-9", &"x".repeat(50)] {
+            assert_eq!(parse_username(Some(good.to_owned())).unwrap().as_deref(), Some(good));
+        }
+        for bad in ["", "a b", "a.b", "ä", "a\0", &"x".repeat(51)] {
+            assert!(parse_username(Some(bad.to_owned())).is_err(), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! The Lambda function `signup`.
+
+use std::process::ExitCode;
+
+use signup::{App, router};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    shared::run(|config, db| App::new(config, db).map(router)).await
+}

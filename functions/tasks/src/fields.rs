@@ -1,0 +1,181 @@
+//! The fields of a task as clients send them: what is taken, what is refused, what is stored.
+//!
+//! Lengths count characters (Unicode scalar values), as PostgreSQL's `char_length` and Python's `len` do. An empty
+//! string for a field that may be null means null: the existing front end sends its whole form.
+
+use std::{borrow::Cow, ops::RangeInclusive};
+
+use deserr::{
+    DeserializeError, Deserr, ErrorKind, IntoValue, Sequence, Value, ValueKind, ValuePointerRef,
+    take_cf_content,
+};
+use jiff::{
+    SignedDuration,
+    civil::{DateTime, Time},
+    fmt::temporal::Pieces,
+};
+use serde::{Deserialize, Serialize};
+use shared::error::{Invalid, Rule};
+
+/// 1 to 255 characters after trimming.
+#[derive(Deserr)]
+#[deserr(error = Invalid, try_from(String) = Title::new -> Rule)]
+pub struct Title(pub String);
+
+impl Title {
+    fn new(sent: String) -> Result<Self, Rule> {
+        let title = without_nul(sent.trim())?;
+        match title.chars().count() {
+            0 => Err(Rule::new("string_too_short", "Title should not be empty")),
+            1..=255 => Ok(Self(title.to_owned())),
+            _ => Err(Rule::new("string_too_long", "Title should have at most 255 characters")),
+        }
+    }
+}
+
+/// At most 1,000 characters, kept as sent.
+#[derive(Default, Deserr)]
+#[deserr(error = Invalid, try_from(Option<String>) = Description::new -> Rule)]
+pub struct Description(pub Option<String>);
+
+impl Description {
+    fn new(sent: Option<String>) -> Result<Self, Rule> {
+        let Some(description) = sent.filter(|sent| !sent.is_empty()) else { return Ok(Self(None)) };
+        without_nul(&description)?;
+        if description.chars().count() > 1000 {
+            return Err(Rule::new("string_too_long", "Description should have at most 1000 characters"));
+        }
+        Ok(Self(Some(description)))
+    }
+}
+
+/// How much a task matters. `low` < `medium` < `high`.
+#[derive(Clone, Copy, Default, Deserialize, Deserr, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[deserr(error = Invalid, try_from(String) = Priority::new -> Rule)]
+pub enum Priority {
+    Low,
+    #[default]
+    Medium,
+    High,
+}
+
+impl Priority {
+    pub fn new(sent: impl AsRef<str>) -> Result<Self, Rule> {
+        match sent.as_ref() {
+            "low" => Ok(Self::Low),
+            "medium" => Ok(Self::Medium),
+            "high" => Ok(Self::High),
+            _ => Err(Rule::new("enum", "Priority should be low, medium or high")),
+        }
+    }
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+        }
+    }
+}
+
+/// One comma-separated string of at most 500 characters, or a list of strings: trimmed, without empty ones and
+/// repeats.
+#[derive(Default)]
+pub struct Tags(pub Option<String>);
+
+impl Tags {
+    fn new<'a>(sent: impl Iterator<Item = &'a str>) -> Result<Self, Rule> {
+        let mut tags: Vec<&str> = Vec::new();
+        for tag in sent.map(str::trim).filter(|tag| !tag.is_empty()) {
+            if !tags.contains(&without_nul(tag)?) {
+                tags.push(tag);
+            }
+        }
+        let tags = tags.join(",");
+        if tags.chars().count() > 500 {
+            return Err(Rule::new("string_too_long", "Tags should have at most 500 characters together"));
+        }
+        Ok(Self(Some(tags).filter(|tags| !tags.is_empty())))
+    }
+}
+
+impl Deserr<Invalid> for Tags {
+    fn deserialize_from_value<V: IntoValue>(value: Value<V>, at: ValuePointerRef) -> Result<Self, Invalid> {
+        let refused = |rule| take_cf_content(deserr::MergeWithError::<Rule>::merge(None, rule, at));
+        match value {
+            Value::Null => Ok(Self(None)),
+            Value::String(tags) => Self::new(tags.split(',')).map_err(refused),
+            Value::Sequence(tags) => {
+                let tags = tags.into_iter().map(IntoValue::into_value).map(|tag| match tag {
+                    Value::String(tag) if tag.contains(',') => {
+                        Err(Rule::new("value_error", "A tag should not contain a comma"))
+                    }
+                    Value::String(tag) => Ok(tag),
+                    _ => Err(Rule::new("string_type", "Tags should be strings")),
+                });
+                let tags = tags.collect::<Result<Vec<_>, _>>().map_err(refused)?;
+                Self::new(tags.iter().map(String::as_str)).map_err(refused)
+            }
+            actual => {
+                let accepted = &[ValueKind::String, ValueKind::Sequence];
+                let error = ErrorKind::IncorrectValueKind { actual, accepted };
+                Err(take_cf_content(Invalid::error(None, error, at)))
+            }
+        }
+    }
+}
+
+/// The years that the date types of all clients can hold.
+pub const YEARS: RangeInclusive<i16> = 1..=9999;
+
+/// A time on the user's clock, to the second.
+#[derive(Clone, Copy, Default, Deserr)]
+#[deserr(error = Invalid, try_from(Option<String>) = DueDate::new -> Rule)]
+pub struct DueDate(pub Option<DateTime>);
+
+impl DueDate {
+    fn new(sent: Option<String>) -> Result<Self, Rule> {
+        let Some(sent) = sent.filter(|sent| !sent.is_empty()) else { return Ok(Self(None)) };
+        wall_clock(&sent).map(|due_date| Self(Some(due_date))).ok_or_else(|| {
+            Rule::new("datetime_parsing", "Due date should be a time such as 2026-01-30T10:00 or a date")
+        })
+    }
+}
+
+/// ISO 8601, as RFC 9557 narrows it. With an offset the time is turned into UTC; a fraction of a second is
+/// dropped; a date alone means its midnight.
+fn wall_clock(sent: &str) -> Option<DateTime> {
+    let pieces = Pieces::parse(sent).ok()?;
+    if pieces.time_zone_annotation().is_some() {
+        return None;
+    }
+    let local = pieces.date().to_datetime(pieces.time().unwrap_or(Time::midnight()));
+    let offset = pieces.to_numeric_offset().map_or(0, |offset| offset.seconds());
+    let utc = local.checked_sub(SignedDuration::from_secs(offset.into())).ok()?;
+    let to_the_second = utc.with().subsec_nanosecond(0).build().ok()?;
+    YEARS.contains(&to_the_second.year()).then_some(to_the_second)
+}
+
+/// A field of a partial update: `None` when it was not sent, which is another thing than null.
+pub struct Sent<T>(pub Option<T>);
+
+impl<T> Default for Sent<T> {
+    fn default() -> Self {
+        Self(None)
+    }
+}
+
+impl<T: Deserr<Invalid>> Deserr<Invalid> for Sent<T> {
+    fn deserialize_from_value<V: IntoValue>(value: Value<V>, at: ValuePointerRef) -> Result<Self, Invalid> {
+        T::deserialize_from_value(value, at).map(|value| Self(Some(value)))
+    }
+}
+
+/// PostgreSQL's text cannot hold U+0000.
+pub fn without_nul(text: &str) -> Result<&str, Rule> {
+    if text.contains('\0') {
+        return Err(Rule::new("value_error", Cow::Borrowed("Text should not contain a NUL character")));
+    }
+    Ok(text)
+}

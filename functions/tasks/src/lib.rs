@@ -1,0 +1,42 @@
+//! The caller's tasks: list, create, read, update, complete, delete.
+//!
+//! Each handler is one statement that also checks that the caller still exists: no row means the user is gone
+//! (401), a row of nulls that the caller has no such task (404).
+
+mod cursor;
+mod fields;
+mod list;
+mod task;
+
+use axum::{
+    Router,
+    extract::FromRef,
+    routing::{get, patch},
+};
+use shared::{Config, Db, config, jwt::Verifier};
+
+/// What this function works with.
+#[derive(Clone, FromRef)]
+pub struct App {
+    db: Db,
+    verifier: Verifier,
+}
+
+impl App {
+    /// With what `config` says.
+    ///
+    /// # Errors
+    /// When `JWT_SECRET` or `JWT_SECRET_PREVIOUS` is missing or unfit.
+    pub fn new(config: &Config, db: Db) -> Result<Self, config::Error> {
+        Ok(Self { db, verifier: Verifier::new(config)? })
+    }
+}
+
+/// The routes of this function.
+pub fn router(app: App) -> Router {
+    Router::new()
+        .route("/tasks", get(list::list).post(task::create))
+        .route("/tasks/{id}", get(task::read).put(task::update).delete(task::delete))
+        .route("/tasks/{id}/complete", patch(task::complete))
+        .with_state(app)
+}

@@ -1,0 +1,346 @@
+//! `GET /tasks`: the caller's tasks, filtered, sorted, all at once or in pages.
+
+use axum::{
+    extract::{RawQuery, State},
+    http::{HeaderValue, header},
+    response::Response,
+};
+use deserr::Deserr;
+use serde::{Deserialize, Serialize};
+use shared::{
+    Db, Error,
+    error::{Invalid, Rule},
+    http::{Caller, Prefix, Query, json_response},
+};
+use tokio_postgres::{Row, types::Type};
+
+use crate::{
+    cursor::Cursor,
+    fields::{Priority, without_nul},
+    task::{Task, columns},
+};
+
+/// The largest answer, in bytes. Lambda carries 6 MB (AWS Lambda quotas, "invocation payload"), of which the
+/// answer's headers and envelope need a part.
+const MAX_BYTES: usize = 5_500_000;
+
+/// Filters, order and page. Every parameter is optional.
+#[derive(Deserr)]
+#[deserr(error = Invalid)]
+pub struct ListQuery {
+    #[deserr(default, try_from(String) = parse_completed -> Rule)]
+    completed: Option<bool>,
+    #[deserr(default, try_from(String) = parse_priority -> Rule)]
+    priority: Option<Priority>,
+    /// A whole tag, in any case.
+    #[deserr(default, try_from(String) = parse_text -> Rule)]
+    tag: Option<String>,
+    /// A part of title or description, in any case.
+    #[deserr(default, try_from(String) = parse_text -> Rule)]
+    search: Option<String>,
+    #[deserr(default, try_from(String) = SortBy::new -> Rule)]
+    sort_by: SortBy,
+    #[deserr(default, try_from(String) = Order::new -> Rule)]
+    order: Order,
+    #[deserr(default, try_from(String) = parse_limit -> Rule)]
+    limit: Option<i64>,
+    #[deserr(default, try_from(String) = parse_cursor -> Rule)]
+    cursor: Option<Cursor>,
+}
+
+#[derive(Clone, Copy, Default, PartialEq)]
+pub enum SortBy {
+    #[default]
+    DueDate,
+    Priority,
+    Title,
+    CreatedAt,
+}
+
+impl SortBy {
+    fn new(sent: String) -> Result<Self, Rule> {
+        match sent.as_str() {
+            "due_date" => Ok(Self::DueDate),
+            "priority" => Ok(Self::Priority),
+            "title" => Ok(Self::Title),
+            "created_at" => Ok(Self::CreatedAt),
+            _ => Err(Rule::new("enum", "sort_by should be due_date, priority, title or created_at")),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Order {
+    #[default]
+    Asc,
+    Desc,
+}
+
+impl Order {
+    fn new(sent: String) -> Result<Self, Rule> {
+        match sent.as_str() {
+            "asc" => Ok(Self::Asc),
+            "desc" => Ok(Self::Desc),
+            _ => Err(Rule::new("enum", "order should be asc or desc")),
+        }
+    }
+}
+
+fn parse_completed(sent: String) -> Result<Option<bool>, Rule> {
+    match sent.to_ascii_lowercase().parse() {
+        Ok(completed) => Ok(Some(completed)),
+        Err(_) => Err(Rule::new("bool_parsing", "completed should be true or false")),
+    }
+}
+
+fn parse_priority(sent: String) -> Result<Option<Priority>, Rule> {
+    Priority::new(sent).map(Some)
+}
+
+/// An empty search box is no filter.
+fn parse_text(sent: String) -> Result<Option<String>, Rule> {
+    Ok(Some(without_nul(sent.trim())?.to_owned()).filter(|text| !text.is_empty()))
+}
+
+fn parse_limit(sent: String) -> Result<Option<i64>, Rule> {
+    match sent.parse() {
+        Ok(limit @ 1..=200) => Ok(Some(limit)),
+        _ => Err(Rule::new("int_parsing", "limit should be a whole number from 1 to 200")),
+    }
+}
+
+fn parse_cursor(sent: String) -> Result<Option<Cursor>, Rule> {
+    Cursor::decode(sent).map(Some)
+}
+
+pub async fn list(
+    caller: Caller,
+    prefix: Prefix,
+    RawQuery(raw_query): RawQuery,
+    Query(query): Query<ListQuery>,
+    State(db): State<Db>,
+) -> Result<Response, Error> {
+    let ListQuery { sort_by, order, .. } = query;
+    if query.cursor.as_ref().is_some_and(|cursor| !cursor.is_of(sort_by, order)) {
+        let rule = Rule::new("value_error", "Cursor should come from a list of the same sort_by and order");
+        return Err(Error::Invalid(Invalid::parameter("cursor", rule)));
+    }
+    let rows = db
+        .query(
+            &statement(sort_by, order),
+            &[
+                (&caller.id, Type::UUID),
+                (&query.completed, Type::BOOL),
+                (&query.priority.map(Priority::as_str), Type::TEXT),
+                (&query.tag, Type::TEXT),
+                (&query.search, Type::TEXT),
+                (&query.cursor.as_ref().and_then(Cursor::key), Type::TEXT),
+                (&query.cursor.as_ref().map(|cursor| cursor.id), Type::UUID),
+                // One more than asked for tells whether there is a next page.
+                (&query.limit.map(|limit| limit + 1), Type::INT8),
+            ],
+        )
+        .await?;
+    let mut tasks = tasks(&rows)?;
+
+    let page = query.limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(usize::MAX);
+    let has_next = tasks.len() > page;
+    tasks.truncate(page);
+
+    let body = serde_json::to_vec(&tasks).map_err(|error| {
+        tracing::error!(%error, "tasks cannot be written as JSON");
+        Error::Internal
+    })?;
+    if size_in_lambda(&body) > MAX_BYTES {
+        return Err(Error::ListTooLarge);
+    }
+    let mut response = json_response(body);
+    if let Some(last) = tasks.last().filter(|_| has_next) {
+        let link = next_link(prefix, raw_query.as_deref(), &Cursor::after(last, sort_by, order))?;
+        response.headers_mut().insert(header::LINK, link);
+    }
+    Ok(response)
+}
+
+/// The tasks of rows that begin at the caller: no row, no user; a single row of nulls, no tasks.
+fn tasks(rows: &[Row]) -> Result<Vec<Task>, Error> {
+    if rows.is_empty() {
+        return Err(Error::InvalidToken);
+    }
+    Ok(rows.iter().filter_map(|row| Task::from_row(row).transpose()).collect::<Result<_, _>>()?)
+}
+
+/// `$1` user, `$2` completed, `$3` priority, `$4` tag, `$5` search, `$6` and `$7` the cursor's key and id, `$8` limit.
+///
+/// A parameter that is null filters nothing; PostgreSQL plans an unnamed statement with its parameters' values, so
+/// what does not filter costs nothing either. The inner ORDER BY follows an index and stops at the limit; the outer
+/// one holds the order across the join.
+fn statement(sort_by: SortBy, order: Order) -> String {
+    let key = |column: &str| match (sort_by, order) {
+        (SortBy::DueDate, Order::Asc) => format!("coalesce({column}::timestamp, 'infinity'::timestamp)"),
+        (SortBy::DueDate, Order::Desc) => format!("coalesce({column}::timestamp, '-infinity'::timestamp)"),
+        (SortBy::Priority, _) => format!("{column}::task_priority"),
+        (SortBy::Title, _) => format!("lower({column}) COLLATE \"C\""),
+        (SortBy::CreatedAt, _) => format!("{column}::timestamptz"),
+    };
+    let column = match sort_by {
+        SortBy::DueDate => "t.due_date",
+        SortBy::Priority => "t.priority",
+        SortBy::Title => "t.title",
+        SortBy::CreatedAt => "t.created_at",
+    };
+    let (direction, beyond) = match order {
+        Order::Asc => ("ASC", ">"),
+        Order::Desc => ("DESC", "<"),
+    };
+    let (of_task, of_cursor) = (key(column), key("$6"));
+    format!(
+        "SELECT {columns} FROM users me LEFT JOIN (
+             SELECT * FROM tasks t
+             WHERE t.user_id = $1
+               AND ($2 IS NULL OR t.completed = $2)
+               AND ($3 IS NULL OR t.priority = $3::task_priority)
+               AND ($4 IS NULL OR lower($4) = ANY (string_to_array(lower(t.tags), ',')))
+               AND ($5 IS NULL OR strpos(lower(t.title), lower($5)) > 0
+                               OR strpos(lower(t.description), lower($5)) > 0)
+               AND ($7 IS NULL OR ({of_task}, t.id) {beyond} ({of_cursor}, $7))
+             ORDER BY {of_task} {direction}, t.id {direction}
+             LIMIT $8
+         ) t ON true
+         WHERE me.id = $1
+         ORDER BY {of_task} {direction}, t.id {direction}",
+        columns = columns!(),
+    )
+}
+
+/// The bytes an answer takes in the JSON that carries it to API Gateway, where it is a string: a quote or backslash
+/// takes two.
+fn size_in_lambda(body: &[u8]) -> usize {
+    body.len() + body.iter().filter(|byte| matches!(byte, b'"' | b'\\')).count()
+}
+
+/// The same request with the cursor of the next page (RFC 8288).
+fn next_link(Prefix(prefix): Prefix, query: Option<&str>, cursor: &Cursor) -> Result<HeaderValue, Error> {
+    let cursor = cursor.encode().map_err(|_| Error::Internal)?;
+    let query = form_urlencoded::parse(query.unwrap_or_default().as_bytes());
+    let query = form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(query.filter(|(name, _)| name != "cursor"))
+        .append_pair("cursor", &cursor)
+        .finish();
+    HeaderValue::try_from(format!("<{prefix}/tasks?{query}>; rel=\"next\"")).map_err(|_| Error::Internal)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A user with this many tasks, among 100,000 of a thousand others.
+    async fn user_with(count: i32) -> (tokio_postgres::Client, uuid::Uuid) {
+        let url = testing::database().await;
+        let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await.unwrap();
+        tokio::spawn(connection);
+        client
+            .batch_execute(&format!(
+                "INSERT INTO users (id, email, hashed_password)
+                 SELECT md5(n::text)::uuid, n || '@example.com', 'x' FROM generate_series(0, 1000) n;
+                 INSERT INTO tasks (id, user_id, title, description, completed, priority, tags, due_date, created_at)
+                 SELECT gen_random_uuid(), md5((CASE WHEN n < {count} THEN 0 ELSE 1 + n % 1000 END)::text)::uuid,
+                        md5(n::text), 'about ' || n, n % 3 = 0, (enum_range(NULL::task_priority))[1 + n % 3],
+                        'home,tag' || n % 7, CASE WHEN n % 4 > 0 THEN timestamp '2026-01-01' + n * interval '1 hour' END,
+                        timestamptz '2026-01-01' + n * interval '1 minute'
+                 FROM generate_series(0, 99999 + {count}) n;
+                 ANALYZE"
+            ))
+            .await
+            .unwrap();
+        let user = client.query_one("SELECT md5('0')::uuid", &[]).await.unwrap().get(0);
+        (client, user)
+    }
+
+    #[derive(Clone, Copy, Default)]
+    struct Parameters<'a> {
+        completed: Option<bool>,
+        priority: Option<&'a str>,
+        tag: Option<&'a str>,
+        search: Option<&'a str>,
+        key: Option<&'a str>,
+        id: Option<uuid::Uuid>,
+        limit: Option<i64>,
+    }
+
+    async fn plan(
+        client: &tokio_postgres::Client,
+        user: uuid::Uuid,
+        sort_by: SortBy,
+        order: Order,
+        of: Parameters<'_>,
+    ) -> String {
+        let params: &[shared::db::Param<'_>] = &[
+            (&user, Type::UUID),
+            (&of.completed, Type::BOOL),
+            (&of.priority, Type::TEXT),
+            (&of.tag, Type::TEXT),
+            (&of.search, Type::TEXT),
+            (&of.key, Type::TEXT),
+            (&of.id, Type::UUID),
+            (&of.limit, Type::INT8),
+        ];
+        let rows =
+            client.query_typed(&format!("EXPLAIN {}", statement(sort_by, order)), params).await.unwrap();
+        rows.iter().map(|row| row.get::<_, String>(0) + "\n").collect()
+    }
+
+    /// Each order, the index it follows, and a key in the middle.
+    const ORDERS: [(SortBy, Order, &str, &str); 8] = [
+        (SortBy::DueDate, Order::Asc, "tasks_by_due_date", "2026-06-01T00:00:00"),
+        (SortBy::DueDate, Order::Desc, "tasks_by_due_date_desc", "2026-06-01T00:00:00"),
+        (SortBy::Priority, Order::Asc, "tasks_by_priority", "medium"),
+        (SortBy::Priority, Order::Desc, "tasks_by_priority", "medium"),
+        (SortBy::Title, Order::Asc, "tasks_by_title", "8"),
+        (SortBy::Title, Order::Desc, "tasks_by_title", "8"),
+        (SortBy::CreatedAt, Order::Asc, "tasks_by_created_at", "2026-01-03T00:00:00Z"),
+        (SortBy::CreatedAt, Order::Desc, "tasks_by_created_at", "2026-01-03T00:00:00Z"),
+    ];
+
+    #[tokio::test]
+    async fn no_list_reads_the_tasks_of_100_000_others() {
+        let (client, user) = user_with(100).await;
+        let filters = [
+            Parameters::default(),
+            Parameters { completed: Some(true), ..Default::default() },
+            Parameters { priority: Some("high"), ..Default::default() },
+            Parameters { tag: Some("home"), ..Default::default() },
+            Parameters { search: Some("about 7"), ..Default::default() },
+        ];
+        for (sort_by, order, _, key) in ORDERS {
+            for filter in filters {
+                for (key, id, limit) in
+                    [(None, None, None), (None, None, Some(51)), (Some(key), Some(user), Some(51))]
+                {
+                    let plan =
+                        plan(&client, user, sort_by, order, Parameters { key, id, limit, ..filter }).await;
+                    assert!(!plan.contains("Seq Scan"), "{plan}");
+                    assert!(plan.contains("Index Cond: (user_id = "), "{plan}");
+                }
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_page_of_10_000_tasks_is_read_in_order_from_where_the_cursor_points() {
+        let (client, user) = user_with(10_000).await;
+        for (sort_by, order, index, key) in ORDERS {
+            for (key, id) in [(None, None), (Some(key), Some(user))] {
+                let of = Parameters { key, id, limit: Some(51), ..Default::default() };
+                let plan = plan(&client, user, sort_by, order, of).await;
+                let (_, page) = plan.split_once("Limit").unwrap_or_else(|| panic!("{plan}"));
+                assert!(page.contains(&format!(" using {index} on tasks t")), "{plan}");
+                assert!(!page.contains("Sort"), "{plan}");
+                let starts_at_cursor =
+                    page.lines().any(|line| line.contains("Index Cond") && line.contains("ROW("));
+                assert_eq!(starts_at_cursor, key.is_some(), "{plan}");
+            }
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! The events of `events/tasks-*.json`, and the real binary.
+
+use tasks::{App, router};
+
+#[tokio::test]
+async fn every_event_is_answered_alike_in_process_as_an_event_and_by_the_binary() {
+    testing::events::are_answered_alike("tasks", env!("CARGO_BIN_EXE_tasks"), |config, db| {
+        App::new(config, db).map(router)
+    })
+    .await;
+}
+
+const SECRET: &str = "a secret of the tests, 32 bytes and more";
+
+#[tokio::test]
+async fn a_missing_variable_ends_the_function_with_a_sentence_that_names_it() {
+    let url = "postgresql://todo:secret@127.0.0.1:1/todo";
+    for (variables, sentence) in [
+        (&[("JWT_SECRET", SECRET)][..], "DATABASE_URL is not set"),
+        (&[("DATABASE_URL", url)], "JWT_SECRET is not set"),
+        (&[("DATABASE_URL", url), ("JWT_SECRET", "short")], "JWT_SECRET is too short (5 bytes)"),
+    ] {
+        let mut function = testing::Function::start(env!("CARGO_BIN_EXE_tasks"), variables).await;
+        match function.init().await {
+            Err(testing::Failure::Ended(status, output)) => {
+                assert!(!status.success());
+                assert!(output.contains(sentence), "{output}");
+                assert!(!output.contains("secret@"), "{output}");
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn without_a_database_the_function_starts_and_answers_503() {
+    // One that refuses, and one that accepts but never says a word.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let silent = silent.local_addr().unwrap().port();
+    for port in [1, silent] {
+        let url = format!("postgresql://todo:secret@127.0.0.1:{port}/todo");
+        let variables = [("DATABASE_URL", url.as_str()), ("JWT_SECRET", shared::config::DEMO_JWT_SECRET)];
+        let mut function = testing::Function::start(env!("CARGO_BIN_EXE_tasks"), &variables).await;
+        let init = function.init().await.unwrap();
+        assert!(init.as_secs_f64() < 5.0, "{init:?}");
+        let event = serde_json::from_str(&testing::events::all()["tasks-list.json"]).unwrap();
+        for _ in 0..2 {
+            let answer = function.invoke(&event).await.unwrap();
+            assert_eq!(answer["statusCode"], 503, "{answer}");
+            assert_eq!(answer["headers"]["retry-after"], "1");
+        }
+    }
+}

@@ -1,0 +1,124 @@
+use std::path::{Path, PathBuf};
+
+/// What went wrong; its `Display` is a sentence for the developer that says what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No PostgreSQL is installed and none could be downloaded.
+    #[error(
+        "PostgreSQL {minimum} or newer was not found on this machine and could not be downloaded from {archive} ({cause}): \
+         install it (`apt install postgresql`, `brew install postgresql`) or set DATABASE_URL"
+    )]
+    NotInstalled {
+        /// The oldest major version that would do.
+        minimum: u32,
+        /// Where a download was tried from.
+        archive: &'static str,
+        /// Why it failed.
+        cause: String,
+    },
+    /// The data were written by a major version that is not installed.
+    #[error(
+        "the data in {} were written by PostgreSQL {data}, but this machine has only PostgreSQL {installed}: \
+         install PostgreSQL {data}, or use --fresh, which deletes the data",
+        folder.display()
+    )]
+    OtherVersion {
+        /// The folder with the data.
+        folder: PathBuf,
+        /// The major version that wrote them.
+        data: String,
+        /// The newest major version found.
+        installed: u32,
+    },
+    /// Another process has locked the folder.
+    #[error("another `cargo dev` is using {}: stop that one first", .0.display())]
+    InUse(PathBuf),
+    /// A folder with someone else's files in it.
+    #[error(
+        "{} holds files that are not `cargo dev`'s, and was left alone: move them away or choose another folder",
+        .0.display()
+    )]
+    NotOurs(PathBuf),
+    /// Root's stand-in cannot get to the folder.
+    #[error(
+        "PostgreSQL may not run as root, and the user it runs as cannot get to {}: \
+         open the folders above it (chmod o+x), or delete it",
+        .0.display()
+    )]
+    Unreachable(PathBuf),
+    /// Root has no stand-in.
+    #[error(
+        "PostgreSQL may not run as root, and this machine has neither a user `postgres` nor `nobody`: \
+         add one (`useradd --system postgres`) or run as another user"
+    )]
+    NoAccount,
+    /// A server of an earlier run hangs.
+    #[error(
+        "a PostgreSQL of an earlier run (process {pid}) still uses {} and does not answer: \
+         end it with `kill -QUIT {pid}`",
+        folder.display()
+    )]
+    Orphan {
+        /// The folder with the data.
+        folder: PathBuf,
+        /// The process.
+        pid: i32,
+    },
+    /// The server did not come up, or ended by itself.
+    #[error("PostgreSQL {happened}; the end of its log: {log}")]
+    Ended {
+        /// What it did.
+        happened: &'static str,
+        /// The last lines of its log.
+        log: String,
+    },
+    /// The server does not end.
+    #[error("PostgreSQL (supervised by process {0}) is still shutting down after 30 s: wait for it to end")]
+    StillStopping(u32),
+    /// A migration failed, or the history in the database does not fit the files.
+    #[error("the migrations stopped: {0}")]
+    Migration(String),
+    /// An applied migration was edited afterwards.
+    #[error(
+        "migration {0} was changed after this database had applied it: undo the change and add a new migration instead \
+         (or start with an empty database: `cargo dev --fresh`)"
+    )]
+    Diverged(String),
+    /// The database refused or lost the connection.
+    #[error("the database failed: {0}")]
+    Database(String),
+    /// A file or program could not be used.
+    #[error("cannot {doing} {}: {source}", path.display())]
+    Io {
+        /// What was tried.
+        doing: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// Why it failed.
+        source: std::io::Error,
+    },
+}
+
+impl Error {
+    /// For `map_err`: what was tried, and on what.
+    pub(crate) fn io(doing: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Error {
+        move |source| Error::Io { doing, path: path.to_owned(), source }
+    }
+}
+
+impl From<tokio_postgres::Error> for Error {
+    fn from(error: tokio_postgres::Error) -> Self {
+        Error::Database(cause(&error))
+    }
+}
+
+/// The innermost message: tokio-postgres' own say no more than "db error".
+pub(crate) fn cause(error: &(dyn std::error::Error + 'static)) -> String {
+    match error.source() {
+        Some(source) => cause(source),
+        None => match error.downcast_ref::<tokio_postgres::error::DbError>() {
+            Some(error) => error.message().to_owned(),
+            None => error.to_string(),
+        },
+    }
+}

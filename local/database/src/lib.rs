@@ -1,0 +1,17 @@
+//! A PostgreSQL of the project's own for the developer's machine, and the migrations.
+//!
+//! [`Server::start`] keeps its data in a folder, for `cargo dev`; [`Server::temporary`] forgets it, for tests.
+//! Either takes the PostgreSQL that is installed, or downloads one, and takes it down again
+//! however this process ends. [`migrate`] works on any database. Unix only.
+
+mod account;
+mod error;
+mod folder;
+mod installation;
+mod migrations;
+mod server;
+
+pub use error::Error;
+pub use folder::prepare;
+pub use migrations::migrate;
+pub use server::Server;

@@ -1,0 +1,235 @@
+//! `cargo dev`: the whole API on one port, with a PostgreSQL of its own.
+
+mod settings;
+
+use std::{
+    io::{IsTerminal, Write},
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    pin::pin,
+    process::ExitCode,
+};
+
+use clap::{Parser, Subcommand};
+use database::Server;
+use shared::{Config, config::Database};
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+};
+use tokio_postgres::config::Host;
+use uuid::Uuid;
+
+use crate::settings::Settings;
+
+type Error = Box<dyn std::error::Error>;
+
+/// The root of the clone that this was built in.
+fn repository() -> &'static Path {
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    package.parent().unwrap_or(package)
+}
+
+/// Serves the whole API on this machine, with a PostgreSQL of its own unless DATABASE_URL names one.
+///
+/// Variables (from the environment, else from .env): HOST, PORT, CORS_ALLOW_ORIGINS, DATABASE_URL, JWT_SECRET
+/// and the others of .env.example.
+#[derive(Parser)]
+#[command(name = "cargo dev", verbatim_doc_comment)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+    /// Delete the data of earlier runs first
+    #[arg(long)]
+    fresh: bool,
+    /// Reset the demo user and task that events/ speaks of
+    #[arg(long)]
+    seed: bool,
+    /// Where the data, PostgreSQL's log and the generated secret are kept
+    #[arg(long, value_name = "FOLDER", default_value_os_t = repository().join(".postgres"), hide_default_value = true)]
+    data: PathBuf,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Apply the migrations to DATABASE_URL and end
+    Migrate,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    tracing_subscriber::fmt()
+        .compact()
+        .with_target(false)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_env_filter(
+            tracing_subscriber::EnvFilter::builder()
+                .with_default_directive(tracing_subscriber::filter::LevelFilter::INFO.into())
+                .from_env_lossy(),
+        )
+        .with_writer(std::io::stderr)
+        .init();
+    let done = match arguments.command {
+        Some(Command::Migrate) => migrate().await,
+        None => serve(&arguments).await,
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn migrate() -> Result<(), Error> {
+    let database = settings::config()?.database()?;
+    // The migrations hold a lock of their session, and a transaction pooler has none to give.
+    let pooled = |host: &Host| matches!(host, Host::Tcp(name) if name.contains("-pooler."));
+    if database.postgres.get_hosts().iter().any(pooled) {
+        return Err(
+            "DATABASE_URL names Neon's pooled host: migrations need the direct one, the same name without \
+                    -pooler"
+                .into(),
+        );
+    }
+    let mut client = connect(&database).await?;
+    let applied = database::migrate(&mut client).await?;
+    match applied.len() {
+        0 => println!("Nothing to apply: the database is up to date."),
+        _ => println!("Applied: {}", applied.join(", ")),
+    }
+    Ok(())
+}
+
+async fn serve(arguments: &Arguments) -> Result<(), Error> {
+    let mut stop = pin!(stop_signal()?);
+    let mut config = settings::config()?;
+    let settings = Settings::new(&config)?;
+    let listener = settings.listen().await?;
+
+    let mut own = None;
+    if config.get("DATABASE_URL").is_none() {
+        let server = tokio::select! {
+            server = Server::start(&arguments.data, arguments.fresh) => server?,
+            () = &mut stop => return Ok(()),
+        };
+        config.set_default("DATABASE_URL", &server.url("todo"));
+        own = Some(server);
+    } else if arguments.fresh {
+        return Err("--fresh empties only the database that cargo dev keeps: unset DATABASE_URL, or empty yours yourself".into());
+    }
+    let own_url = own.as_ref().map(|server| server.url("todo"));
+    let served = tokio::select! {
+        served = prepare_and_serve(arguments, config, settings, listener, own_url) => served,
+        error = ended(&mut own) => Err(error.into()),
+        () = &mut stop => Ok(()),
+    };
+    if let Some(server) = own {
+        server.stop().await?;
+    }
+    served
+}
+
+/// Resolves when somebody asks the process to end. From now on Ctrl-C and SIGTERM do nothing else.
+fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
+}
+
+async fn ended(server: &mut Option<Server>) -> database::Error {
+    match server {
+        Some(server) => server.ended().await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn prepare_and_serve(
+    arguments: &Arguments,
+    mut config: Config,
+    settings: Settings,
+    listener: TcpListener,
+    own_url: Option<String>,
+) -> Result<(), Error> {
+    settings::complete(&mut config, &arguments.data)?;
+    let database = config.database()?;
+    let mut client = connect(&database).await?;
+    if database.is_local() {
+        database::migrate(&mut client).await?;
+    }
+    if arguments.seed {
+        seed(&database, &client).await?;
+    }
+    drop(client);
+    let api = local::api(&config)?.layer(settings.cors());
+    welcome(listener.local_addr()?, &own_url.unwrap_or_else(|| place(&database)))?;
+    axum::serve(listener, api).await?;
+    Ok(())
+}
+
+/// One connection, to say at once when there is none to be had.
+async fn connect(database: &Database) -> Result<tokio_postgres::Client, Error> {
+    shared::db::connect(database).await.map_err(|error| {
+        format!(
+            "the database {} cannot be used ({error}): correct DATABASE_URL, or unset it and cargo dev starts one",
+            place(database)
+        )
+        .into()
+    })
+}
+
+async fn seed(database: &Database, client: &tokio_postgres::Client) -> Result<(), Error> {
+    if !database.is_local() {
+        return Err(
+            "--seed is refused unless the database is on this machine: the demo user's password is public"
+                .into(),
+        );
+    }
+    client.batch_execute(include_str!("../../events/seed.sql")).await?;
+    Ok(())
+}
+
+/// Host, port and name, without the password.
+fn place(database: &Database) -> String {
+    let config = &database.postgres;
+    let hosts = config.get_hosts().iter().map(|host| match host {
+        Host::Tcp(name) => name.clone(),
+        Host::Unix(path) => path.display().to_string(),
+    });
+    let port = config.get_ports().first().copied().unwrap_or(5432);
+    let name = config.get_dbname().or(config.get_user()).unwrap_or_default();
+    format!("{}:{port}/{name}", hosts.collect::<Vec<_>>().join(","))
+}
+
+/// What to do now. The e-mail is a new one each time, because the users of earlier runs are still there.
+fn welcome(address: SocketAddr, database: &str) -> std::io::Result<()> {
+    let url = format!("http://{address}");
+    let email = format!("ada-{}@example.com", &Uuid::now_v7().simple().to_string()[24..]);
+    let account = format!(r#"{{"email": "{email}", "password": "correct horse battery staple"}}"#);
+    let json = "-H 'Content-Type: application/json'";
+    let token = r#"sed 's/.*"access_token":"\([^"]*\)".*/\1/'"#;
+    // One write, so that who reads the output gets it whole.
+    std::io::stdout().write_all(
+        format!(
+            "
+serverless-todo is at {url} (Ctrl-C stops it)
+The database is {database}
+
+Sign up, log in and add a task:
+
+curl -sw '\n' {url}/auth/signup {json} -d '{account}'
+TOKEN=$(curl -s {url}/auth/login {json} -d '{account}' | {token})
+curl -sw '\n' {url}/tasks {json} -H \"Authorization: Bearer $TOKEN\" -d '{{\"title\": \"Buy milk\"}}'
+
+"
+        )
+        .as_bytes(),
+    )
+}

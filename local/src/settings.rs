@@ -1,0 +1,122 @@
+//! What `cargo dev` reads from the environment and `.env`, and what it makes up where they are silent.
+
+use std::{
+    fs::{self, File},
+    io::{ErrorKind, Write},
+    os::unix::fs::OpenOptionsExt,
+    path::Path,
+};
+
+use axum::http::{HeaderName, HeaderValue, Method, header};
+use ring::rand::{SecureRandom, SystemRandom};
+use shared::Config;
+use tokio::net::TcpListener;
+use tower_http::cors::CorsLayer;
+
+use crate::{Error, repository};
+
+/// The environment, and below it `.env` at the root of the repository.
+pub fn config() -> Result<Config, Error> {
+    let mut config = Config::from_env();
+    match dotenvy::from_path_iter(repository().join(".env")) {
+        Ok(variables) => {
+            for variable in variables {
+                let (name, value) = variable.map_err(|error| format!(".env cannot be read: {error}"))?;
+                config.set_default(&name, &value);
+            }
+        }
+        Err(error) if error.not_found() => {}
+        Err(error) => return Err(format!(".env cannot be read: {error}").into()),
+    }
+    Ok(config)
+}
+
+/// Fills in what a developer need not say: a secret of their own, which is kept in `folder` so that tokens outlive a
+/// restart, and more than the one connection that a Lambda function uses.
+pub fn complete(config: &mut Config, folder: &Path) -> Result<(), Error> {
+    config.set_default("DATABASE_MAX_CONNECTIONS", "10");
+    if config.get("JWT_SECRET").is_none() {
+        let file = database::prepare(folder)?.join("jwt_secret");
+        let secret = kept_secret(&file).map_err(|error| {
+            format!("the generated JWT_SECRET cannot be kept in {}: {error}", file.display())
+        })?;
+        config.set_default("JWT_SECRET", &secret);
+    }
+    Ok(())
+}
+
+fn kept_secret(file: &Path) -> std::io::Result<String> {
+    match fs::read_to_string(file) {
+        Err(error) if error.kind() == ErrorKind::NotFound => {}
+        read => return read,
+    }
+    let mut bytes = [0; 32];
+    SystemRandom::new()
+        .fill(&mut bytes)
+        .map_err(|_| std::io::Error::other("the system gives no random bytes"))?;
+    let secret: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    File::options().write(true).create_new(true).mode(0o600).open(file)?.write_all(secret.as_bytes())?;
+    Ok(secret)
+}
+
+/// Where `cargo dev` answers, and to whose pages.
+pub struct Settings {
+    host: String,
+    port: u16,
+    origins: Vec<HeaderValue>,
+}
+
+impl Settings {
+    /// `HOST` (127.0.0.1), `PORT` (8000; 0 takes a free one) and `CORS_ALLOW_ORIGINS` (`http://localhost:3000`;
+    /// separated by commas).
+    pub fn new(config: &Config) -> Result<Self, Error> {
+        let origins = config.get("CORS_ALLOW_ORIGINS").unwrap_or("http://localhost:3000");
+        Ok(Self {
+            host: config.get("HOST").unwrap_or("127.0.0.1").to_owned(),
+            port: config.number("PORT", 8000, 0..=u16::MAX)?,
+            origins: origins.split(',').map(origin).collect::<Result<_, _>>()?,
+        })
+    }
+
+    /// Takes the port.
+    pub async fn listen(&self) -> Result<TcpListener, Error> {
+        let Self { host, port, .. } = self;
+        TcpListener::bind((host.as_str(), *port)).await.map_err(|error| {
+            match error.kind() {
+                ErrorKind::AddrInUse => format!(
+                    "port {port} of {host} is in use: stop the program that has it, or choose another, as in \
+                     PORT=8001 cargo dev"
+                ),
+                _ => format!("cannot listen on port {port} of {host} ({error}): set HOST and PORT to what this machine has"),
+            }
+            .into()
+        })
+    }
+
+    /// What template.yaml has API Gateway allow.
+    pub fn cors(&self) -> CorsLayer {
+        CorsLayer::new()
+            .allow_origin(self.origins.clone())
+            .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
+            .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE])
+            .expose_headers([
+                header::LINK,
+                header::LOCATION,
+                header::RETRY_AFTER,
+                HeaderName::from_static("x-request-id"),
+            ])
+    }
+}
+
+/// A page's origin as browsers send it (RFC 6454 §6.2): scheme, host and port, nothing after them.
+fn origin(text: &str) -> Result<HeaderValue, Error> {
+    let text = text.trim();
+    let host = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
+    let value = host.filter(|host| !host.is_empty() && !host.contains('/')).and_then(|_| text.parse().ok());
+    value.ok_or_else(|| {
+        format!(
+            "CORS_ALLOW_ORIGINS has `{text}`: it should be origins such as http://localhost:3000, separated by commas"
+        )
+        .into()
+    })
+}

@@ -1,0 +1,160 @@
+use std::{collections::BTreeMap, fs, path::Path};
+
+use axum::{
+    Router,
+    body::Body,
+    http::{Request, Response},
+};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use http_body_util::BodyExt;
+use serde_json::{Value, json};
+use shared::{Config, Db, config};
+use tower::ServiceExt;
+
+use crate::{Function, database};
+
+const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../events");
+
+/// Sends every event of `events/` that is named after the function three ways — as plain HTTP to its routes, through
+/// `lambda_http`'s parsing to its routes, and to its real binary — each time to a database that was just seeded, and
+/// checks that the answers are the same and have the status that `events/expected.json` says.
+///
+/// # Panics
+/// They do not.
+pub async fn are_answered_alike(
+    function: &str,
+    binary: &str,
+    routes: impl FnOnce(&Config, Db) -> Result<Router, config::Error>,
+) {
+    let url = database().await;
+    let variables =
+        [("DATABASE_URL", url.as_str()), ("JWT_SECRET", config::DEMO_JWT_SECRET), ("BCRYPT_COST", "4")];
+    let config = Config::from_iter(variables);
+    let routes = shared::http::finish(Db::new(&config).and_then(|db| routes(&config, db)).unwrap());
+    let mut process = Function::start(binary, &variables).await;
+
+    let expected = expected();
+    let mut count = 0;
+    for (name, text) in all().into_iter().filter(|(name, _)| name.starts_with(&format!("{function}-"))) {
+        let event: Value = serde_json::from_str(&text).unwrap();
+        seed(&url).await;
+        let in_process = shown(routes.clone().oneshot(plain_http(&event)).await.unwrap()).await;
+        seed(&url).await;
+        let request = lambda_http::request::from_str(&text).unwrap();
+        let as_event = shown(routes.clone().oneshot(request).await.unwrap()).await;
+        seed(&url).await;
+        let answer = process.invoke(&event).await.unwrap_or_else(|failure| panic!("{name}: {failure}"));
+        let by_binary = shown(from_lambda(&answer)).await;
+
+        assert_eq!(in_process["status"], expected[&name], "{name}: {in_process:#}");
+        assert_eq!(in_process, as_event, "{name}");
+        assert_eq!(in_process, by_binary, "{name}");
+        count += 1;
+    }
+    assert!(count > 0, "no event is named after {function}");
+}
+
+/// Every event of `events/` by the name of its file.
+///
+/// # Panics
+/// The folder cannot be read.
+pub fn all() -> BTreeMap<String, String> {
+    let files = fs::read_dir(FOLDER).unwrap().map(|file| file.unwrap().path());
+    files
+        .filter(|file| file.extension().is_some_and(|extension| extension == "json"))
+        .map(|file| {
+            (file.file_name().unwrap().to_str().unwrap().to_owned(), fs::read_to_string(&file).unwrap())
+        })
+        .filter(|(name, _)| name != "expected.json")
+        .collect()
+}
+
+/// The status of each event's answer, by the name of its file.
+///
+/// # Panics
+/// `events/expected.json` cannot be read.
+pub fn expected() -> BTreeMap<String, u16> {
+    serde_json::from_str(&fs::read_to_string(Path::new(FOLDER).join("expected.json")).unwrap()).unwrap()
+}
+
+async fn seed(url: &str) {
+    let sql = concat!("TRUNCATE users CASCADE;", include_str!("../../../events/seed.sql"));
+    crate::execute(url, sql).await.unwrap();
+}
+
+/// The request that made API Gateway send this event.
+fn plain_http(event: &Value) -> Request<Body> {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let uri = match text(&event["rawQueryString"]) {
+        query if query.is_empty() => text(&event["rawPath"]),
+        query => format!("{}?{query}", text(&event["rawPath"])),
+    };
+    let mut request =
+        Request::builder().method(event["requestContext"]["http"]["method"].as_str().unwrap()).uri(uri);
+    for (name, value) in event["headers"].as_object().unwrap() {
+        request = request.header(name, value.as_str().unwrap());
+    }
+    let body = match event["isBase64Encoded"].as_bool() {
+        Some(true) => STANDARD.decode(text(&event["body"])).unwrap(),
+        _ => text(&event["body"]).into_bytes(),
+    };
+    request.body(Body::from(body)).unwrap()
+}
+
+/// The response that API Gateway makes of a function's answer.
+fn from_lambda(answer: &Value) -> Response<Body> {
+    let mut response =
+        Response::builder().status(u16::try_from(answer["statusCode"].as_u64().unwrap()).unwrap());
+    for (name, value) in answer["headers"].as_object().unwrap() {
+        response = response.header(name, value.as_str().unwrap());
+    }
+    assert_eq!(answer["isBase64Encoded"], false, "{answer}");
+    response.body(Body::from(answer["body"].as_str().unwrap_or_default().to_owned())).unwrap()
+}
+
+/// Status, headers and body, with a sign in the place of what is new each time.
+async fn shown<B>(response: Response<B>) -> Value
+where
+    B: axum::body::HttpBody<Data: Send, Error: std::fmt::Debug>,
+{
+    let (parts, body) = response.into_parts();
+    let body = body.collect().await.unwrap().to_bytes();
+    let headers: BTreeMap<_, _> = parts
+        .headers
+        .iter()
+        .filter(|(name, _)| *name != "content-length")
+        .map(|(name, value)| (name.as_str(), value.to_str().unwrap()))
+        .collect();
+    let body: Value = match &*body {
+        [] => Value::Null,
+        body => serde_json::from_slice(body).unwrap(),
+    };
+    let mut shown = json!({ "status": parts.status.as_u16(), "headers": headers, "body": body });
+    mask(&mut shown);
+    shown
+}
+
+fn mask(value: &mut Value) {
+    match value {
+        Value::Array(values) => values.iter_mut().for_each(mask),
+        Value::Object(members) => {
+            for (name, value) in members {
+                match name.as_str() {
+                    "request_id" | "x-request-id" | "access_token" | "created_at" | "updated_at" => {
+                        assert!(value.as_str().is_some_and(|text| !text.is_empty()), "{name}");
+                        *value = json!(format!("<{name}>"));
+                    }
+                    _ => mask(value),
+                }
+            }
+        }
+        Value::String(text) => {
+            // Ids of the seed are known; one that was made for this answer stands last in what holds it.
+            let (rest, last) = text.rsplit_once('/').map_or(("", text.as_str()), |(rest, last)| (rest, last));
+            if last.len() == 36 && last.split('-').count() == 5 && !last.starts_with("019bc000-0000-7000") {
+                *text = format!("{rest}/<id>");
+            }
+        }
+        _ => {}
+    }
+}

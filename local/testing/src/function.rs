@@ -1,0 +1,299 @@
+#![expect(clippy::disallowed_types, reason = "the Runtime API has no errors of ours")]
+
+use std::ffi::OsStr;
+use std::fmt;
+use std::net::Ipv4Addr;
+use std::path::Path;
+use std::process::{ExitStatus, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, Path as UrlPath, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use serde_json::Value;
+use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::net::TcpListener;
+use tokio::process::{Child, Command};
+use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+/// How long a function may take to initialise, or to answer.
+const DEADLINE: Duration = Duration::from_secs(30);
+
+/// A function's real binary, which gets its events from a Lambda Runtime API of its own.
+/// The process is killed when this is dropped.
+pub struct Function {
+    process: Child,
+    started: Instant,
+    initialised: Option<Duration>,
+    events: UnboundedSender<Event>,
+    reports: UnboundedReceiver<Report>,
+    output: Arc<Mutex<Vec<u8>>>,
+    readers: Vec<JoinHandle<()>>,
+    api: JoinHandle<()>,
+    invocations: u64,
+}
+
+struct Event {
+    id: String,
+    body: String,
+}
+
+/// What the function told the Runtime API.
+enum Report {
+    /// It asked for its first event at this time.
+    Ready(Instant),
+    Response {
+        id: String,
+        body: Bytes,
+    },
+    Error {
+        id: String,
+        body: Bytes,
+    },
+    InitError {
+        body: Bytes,
+    },
+}
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub enum Failure {
+    /// The function reported that the invocation failed, with this error object.
+    Error(Value),
+    /// The function reported that it could not initialise, with this error object.
+    InitError(Value),
+    /// The process ended; this is all it wrote.
+    Ended(ExitStatus, String),
+    /// There was no sign of life for 30 s; this is what it wrote.
+    Deadline(String),
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Error(error) => write!(f, "the function reported {error}"),
+            Self::InitError(error) => write!(f, "the function could not initialise: {error}"),
+            Self::Ended(status, output) => write!(f, "the function ended ({status}) after writing: {output}"),
+            Self::Deadline(output) => write!(f, "the function did not answer in time, and wrote: {output}"),
+        }
+    }
+}
+
+impl std::error::Error for Failure {}
+
+impl Function {
+    /// Runs the binary with these variables and those that Lambda sets, and no others.
+    ///
+    /// # Panics
+    /// The binary cannot be run.
+    pub async fn start(binary: impl AsRef<Path>, env: &[(&str, &str)]) -> Self {
+        let binary = binary.as_ref();
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await;
+        let listener = listener.unwrap_or_else(|error| panic!("no port for the Runtime API: {error}"));
+        let address = listener.local_addr().unwrap_or_else(|error| panic!("no address: {error}"));
+        let (events, queue) = mpsc::unbounded_channel();
+        let (report, reports) = mpsc::unbounded_channel();
+        let router = runtime_api(queue, report);
+        let api = tokio::spawn(async move {
+            let _ = axum::serve(listener, router).await;
+        });
+
+        let name = binary.file_name().unwrap_or(OsStr::new("function"));
+        let folder = binary.parent().unwrap_or(Path::new("."));
+        let started = Instant::now();
+        let mut process = Command::new(binary)
+            .env_clear()
+            .env("AWS_LAMBDA_RUNTIME_API", address.to_string())
+            .env("AWS_LAMBDA_FUNCTION_NAME", name)
+            .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
+            .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256")
+            .env("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand")
+            .env("AWS_LAMBDA_LOG_GROUP_NAME", "/aws/lambda/test")
+            .env("AWS_LAMBDA_LOG_STREAM_NAME", "2030/01/01/[$LATEST]test")
+            .env("AWS_EXECUTION_ENV", "AWS_Lambda_provided.al2023")
+            .env("AWS_REGION", "eu-central-1")
+            .env("AWS_DEFAULT_REGION", "eu-central-1")
+            .env("LAMBDA_TASK_ROOT", folder)
+            .env("LAMBDA_RUNTIME_DIR", "/var/runtime")
+            .env("_HANDLER", "bootstrap")
+            .env("LANG", "en_US.UTF-8")
+            .env("TZ", ":UTC")
+            .env("PATH", "/usr/local/bin:/usr/bin:/bin")
+            .envs(env.iter().copied())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap_or_else(|error| panic!("cannot run {}: {error}", binary.display()));
+
+        let output = Arc::default();
+        let readers = process.stdout.take().map(|pipe| tokio::spawn(read(pipe, Arc::clone(&output))));
+        let more = process.stderr.take().map(|pipe| tokio::spawn(read(pipe, Arc::clone(&output))));
+        Self {
+            process,
+            started,
+            initialised: None,
+            events,
+            reports,
+            output,
+            readers: readers.into_iter().chain(more).collect(),
+            api,
+            invocations: 0,
+        }
+    }
+
+    /// Waits until the function asks for its first event, and tells how long that took it from its start.
+    ///
+    /// # Errors
+    /// It ended or failed first, or took more than 30 s.
+    pub async fn init(&mut self) -> Result<Duration, Failure> {
+        while self.initialised.is_none() {
+            match self.report().await? {
+                Report::Ready(at) => self.initialised = Some(at - self.started),
+                Report::InitError { body } => return Err(Failure::InitError(json(&body))),
+                Report::Response { id, .. } | Report::Error { id, .. } => {
+                    panic!("the function answered {id}, which it was not asked")
+                }
+            }
+        }
+        Ok(self.initialised.unwrap_or_default())
+    }
+
+    /// Sends one event, as Lambda would, and waits for the answer.
+    ///
+    /// # Errors
+    /// The function reported an error, ended, or took more than 30 s.
+    pub async fn invoke(&mut self, event: &Value) -> Result<Value, Failure> {
+        self.init().await?;
+        self.invocations += 1;
+        let expected = format!("8476a536-e9f4-11e8-9739-{:012x}", self.invocations);
+        let event = Event { id: expected.clone(), body: event.to_string() };
+        // Nobody to send it to means that the API is gone, and then there is no report either.
+        let _ = self.events.send(event);
+        loop {
+            match self.report().await? {
+                Report::Response { id, body } if id == expected => return Ok(json(&body)),
+                Report::Error { id, body } if id == expected => return Err(Failure::Error(json(&body))),
+                // Of an invocation that had been given up.
+                _ => {}
+            }
+        }
+    }
+
+    /// What the function has written to its standard output and error so far.
+    pub fn output(&self) -> String {
+        let output = self.output.lock().unwrap_or_else(PoisonError::into_inner);
+        String::from_utf8_lossy(&output).into_owned()
+    }
+
+    async fn report(&mut self) -> Result<Report, Failure> {
+        let (reports, process) = (&mut self.reports, &mut self.process);
+        let next = async {
+            tokio::select! {
+                biased;
+                Some(report) = reports.recv() => Ok(report),
+                status = process.wait() => Err(status),
+            }
+        };
+        match timeout(DEADLINE, next).await {
+            Ok(Ok(report)) => Ok(report),
+            Ok(Err(status)) => {
+                // A last report may have come between the two looks.
+                if let Ok(report) = self.reports.try_recv() {
+                    return Ok(report);
+                }
+                for reader in self.readers.drain(..) {
+                    let _ = reader.await;
+                }
+                let status = status.unwrap_or_else(|error| panic!("cannot wait for the function: {error}"));
+                Err(Failure::Ended(status, self.output()))
+            }
+            Err(_) => Err(Failure::Deadline(self.output())),
+        }
+    }
+}
+
+impl Drop for Function {
+    fn drop(&mut self) {
+        self.api.abort();
+    }
+}
+
+async fn read(mut pipe: impl AsyncRead + Unpin, output: Arc<Mutex<Vec<u8>>>) {
+    let mut buffer = [0; 4096];
+    while let Ok(length @ 1..) = pipe.read(&mut buffer).await {
+        let mut output = output.lock().unwrap_or_else(PoisonError::into_inner);
+        output.extend_from_slice(&buffer[..length]);
+    }
+}
+
+/// What is not JSON is kept as a string, for the test to see.
+fn json(body: &[u8]) -> Value {
+    serde_json::from_slice(body).unwrap_or_else(|_| String::from_utf8_lossy(body).into())
+}
+
+/// The Runtime API: <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>.
+fn runtime_api(events: UnboundedReceiver<Event>, reports: UnboundedSender<Report>) -> Router {
+    let events = Arc::new(tokio::sync::Mutex::new(events));
+    Router::new()
+        .route("/2018-06-01/runtime/invocation/next", get(next))
+        .route("/2018-06-01/runtime/invocation/{id}/response", post(response))
+        .route("/2018-06-01/runtime/invocation/{id}/error", post(error))
+        .route("/2018-06-01/runtime/init/error", post(init_error))
+        // A response may have 6 MB.
+        .layer(DefaultBodyLimit::disable())
+        .with_state(Api { events, reports })
+}
+
+#[derive(Clone)]
+struct Api {
+    events: Arc<tokio::sync::Mutex<UnboundedReceiver<Event>>>,
+    reports: UnboundedSender<Report>,
+}
+
+impl Api {
+    fn accept(&self, report: Report) -> StatusCode {
+        // Nobody listens any more when the test is over.
+        let _ = self.reports.send(report);
+        StatusCode::ACCEPTED
+    }
+}
+
+async fn next(State(api): State<Api>) -> Response {
+    api.accept(Report::Ready(Instant::now()));
+    let Some(Event { id, body }) = api.events.lock().await.recv().await else {
+        return StatusCode::GONE.into_response();
+    };
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let deadline = (now + DEADLINE).as_millis().to_string();
+    let headers = [
+        ("content-type", "application/json"),
+        ("lambda-runtime-aws-request-id", &id),
+        ("lambda-runtime-deadline-ms", &deadline),
+        ("lambda-runtime-invoked-function-arn", "arn:aws:lambda:eu-central-1:123456789012:function:test"),
+        (
+            "lambda-runtime-trace-id",
+            "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700;Parent=9a9197af755a6419;Sampled=0",
+        ),
+    ];
+    (headers, body).into_response()
+}
+
+async fn response(State(api): State<Api>, UrlPath(id): UrlPath<String>, body: Bytes) -> StatusCode {
+    api.accept(Report::Response { id, body })
+}
+
+async fn error(State(api): State<Api>, UrlPath(id): UrlPath<String>, body: Bytes) -> StatusCode {
+    api.accept(Report::Error { id, body })
+}
+
+async fn init_error(State(api): State<Api>, body: Bytes) -> StatusCode {
+    api.accept(Report::InitError { body })
+}

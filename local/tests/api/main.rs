@@ -1,0 +1,9 @@
+//! The contract, through the routers, on a real PostgreSQL: each test on a database of its own.
+
+mod account;
+mod errors;
+mod list;
+mod login;
+mod signup;
+mod support;
+mod tasks;

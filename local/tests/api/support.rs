@@ -1,0 +1,209 @@
+//! What the tests share: the API of one test, requests to it, and what must hold of every answer.
+
+use axum::{
+    Router,
+    body::{Body, Bytes},
+    http::{HeaderMap, Method, Request},
+};
+use http_body_util::BodyExt;
+use serde_json::{Value, json};
+use shared::Config;
+use tower::ServiceExt;
+
+pub const SECRET: &str = "a secret of the tests, 32 bytes and more";
+pub const PASSWORD: &str = "correct horse battery staple";
+
+/// All functions' routes on a database of its own.
+#[derive(Clone)]
+pub struct Api {
+    pub url: String,
+    router: Router,
+}
+
+pub struct User {
+    pub id: String,
+    pub email: String,
+    pub token: String,
+}
+
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub headers: HeaderMap,
+    pub body: Value,
+}
+
+impl Api {
+    pub async fn new() -> Self {
+        Self::with(&[]).await
+    }
+
+    pub async fn with(variables: &[(&str, &str)]) -> Self {
+        let url = testing::database().await;
+        Self::on(url, variables)
+    }
+
+    pub fn on(url: String, variables: &[(&str, &str)]) -> Self {
+        let defaults = [
+            ("DATABASE_URL", url.as_str()),
+            ("DATABASE_MAX_CONNECTIONS", "4"),
+            ("JWT_SECRET", SECRET),
+            ("BCRYPT_COST", "4"),
+        ];
+        let config = Config::from_iter(defaults.into_iter().chain(variables.iter().copied()));
+        Self { router: local::api(&config).unwrap(), url }
+    }
+
+    /// A connection to look behind the API.
+    pub async fn sql(&self) -> tokio_postgres::Client {
+        let (client, connection) = tokio_postgres::connect(&self.url, tokio_postgres::NoTls).await.unwrap();
+        tokio::spawn(connection);
+        client
+    }
+
+    pub async fn count(&self, table: &str) -> i64 {
+        self.sql().await.query_one(&format!("SELECT count(*) FROM {table}"), &[]).await.unwrap().get(0)
+    }
+
+    pub async fn user(&self, name: &str) -> User {
+        let email = format!("{name}@example.com");
+        let answer = self.post("/auth/signup").json(&json!({ "email": email, "password": PASSWORD })).await;
+        assert_eq!(answer.status, 201, "{answer:?}");
+        User {
+            id: answer.body["user"]["id"].as_str().unwrap().to_owned(),
+            token: answer.body["access_token"].as_str().unwrap().to_owned(),
+            email,
+        }
+    }
+
+    /// A task of `user` with these fields, made by the API.
+    pub async fn task(&self, user: &User, fields: &Value) -> Value {
+        let answer = self.post("/tasks").by(user).json(fields).await;
+        assert_eq!(answer.status, 201, "{answer:?}");
+        answer.body
+    }
+
+    pub fn get(&self, path: &str) -> Call {
+        self.call(Method::GET, path)
+    }
+
+    pub fn post(&self, path: &str) -> Call {
+        self.call(Method::POST, path)
+    }
+
+    pub fn put(&self, path: &str) -> Call {
+        self.call(Method::PUT, path)
+    }
+
+    pub fn patch(&self, path: &str) -> Call {
+        self.call(Method::PATCH, path)
+    }
+
+    pub fn delete(&self, path: &str) -> Call {
+        self.call(Method::DELETE, path)
+    }
+
+    pub fn call(&self, method: Method, path: &str) -> Call {
+        let request = Request::builder().method(method).uri(path).body(Body::empty()).unwrap();
+        Call { router: self.router.clone(), request }
+    }
+}
+
+pub struct Call {
+    router: Router,
+    request: Request<Body>,
+}
+
+impl Call {
+    pub fn by(self, user: &User) -> Self {
+        self.token(&user.token)
+    }
+
+    pub fn token(self, token: &str) -> Self {
+        self.header("authorization", &format!("Bearer {token}"))
+    }
+
+    pub fn header(mut self, name: &'static str, value: &str) -> Self {
+        self.request.headers_mut().append(name, value.parse().unwrap());
+        self
+    }
+
+    pub async fn json(self, body: &Value) -> Answer {
+        self.body(body.to_string()).await
+    }
+
+    pub async fn body(self, body: impl Into<Body>) -> Answer {
+        self.header("content-type", "application/json").raw(body).await
+    }
+
+    /// With no content type but what was set.
+    pub async fn raw(mut self, body: impl Into<Body>) -> Answer {
+        *self.request.body_mut() = body.into();
+        self.send().await
+    }
+
+    pub async fn send(self) -> Answer {
+        let is_head = self.request.method() == Method::HEAD;
+        let (parts, body) = self.router.oneshot(self.request).await.unwrap().into_parts();
+        let bytes = body.collect().await.unwrap().to_bytes();
+        assert!(!is_head || bytes.is_empty(), "HEAD is answered without a body");
+        let answer = Answer {
+            status: parts.status.as_u16(),
+            headers: parts.headers,
+            body: if is_head { Value::Null } else { parse(&bytes) },
+        };
+        answer.holds_what_every_answer_holds(is_head);
+        answer
+    }
+}
+
+fn parse(bytes: &Bytes) -> Value {
+    serde_json::from_slice(bytes).unwrap_or_else(|error| panic!("{error}: {bytes:?}"))
+}
+
+impl Answer {
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    pub fn code(&self) -> &str {
+        self.body["code"].as_str().unwrap_or_default()
+    }
+
+    /// The locations that a 422 names, joined with dots.
+    pub fn bad_fields(&self) -> Vec<String> {
+        assert_eq!(self.status, 422, "{self:?}");
+        let details = self.body["detail"].as_array().unwrap();
+        let location = |detail: &Value| {
+            assert!(detail["msg"].is_string() && detail["type"].is_string(), "{detail}");
+            let loc = detail["loc"].as_array().unwrap();
+            loc.iter()
+                .map(|part| part.as_str().map_or(part.to_string(), str::to_owned))
+                .collect::<Vec<_>>()
+                .join(".")
+        };
+        let mut fields: Vec<_> = details.iter().map(location).collect();
+        fields.sort();
+        fields
+    }
+
+    fn holds_what_every_answer_holds(&self, is_head: bool) {
+        assert_eq!(self.header("content-type"), "application/json; charset=utf-8", "{self:?}");
+        assert_eq!(self.header("cache-control"), "no-store");
+        assert_eq!(self.header("x-content-type-options"), "nosniff");
+        assert!(!self.header("x-request-id").is_empty());
+        assert_ne!(self.status, 500, "{self:?}");
+        if self.status >= 400 && !is_head {
+            let mut keys: Vec<_> = self.body.as_object().unwrap().keys().collect();
+            keys.sort();
+            assert_eq!(keys, ["code", "detail", "request_id"]);
+            assert_eq!(self.body["request_id"], self.header("x-request-id"));
+        }
+        if self.status == 401 {
+            assert_eq!(self.header("www-authenticate"), "Bearer");
+        }
+        if self.status == 503 {
+            assert_eq!(self.header("retry-after"), "1");
+        }
+    }
+}

@@ -1,0 +1,318 @@
+//! What a client is told when something goes wrong, in one shape:
+//! `{"detail": …, "code": "task_not_found", "request_id": "…"}`.
+//!
+//! Every text here is our own literal. What the database or a library said goes to the log, under the same
+//! request id. A handler returns an [`Error`]; [`http::finish`](crate::http::finish), which knows the request
+//! id, turns it into the answer.
+//!
+//! | status | when |
+//! |---|---|
+//! | 400 | the body is not JSON |
+//! | 401 | the token, or the e-mail and password, are not good |
+//! | 404 | no such path, or no such task of the caller |
+//! | 405 | the path knows other methods, named in `Allow` |
+//! | 409 | e-mail or username is taken |
+//! | 413, 415 | the body is over 64 KiB, or is not declared as JSON |
+//! | 422 | the body or the query is well formed, but not fit; every bad field is named |
+//! | 503 | the database cannot be reached or does not answer in time |
+//! | 500 | a fault of ours |
+
+use std::{borrow::Cow, ops::ControlFlow};
+
+use axum::{
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use deserr::{DeserializeError, ErrorKind, IntoValue, MergeWithError, ValueKind, ValuePointerRef};
+use serde::Serialize;
+use serde_json::json;
+
+use crate::db;
+
+/// Why a request has no better answer.
+#[derive(Clone, Debug)]
+pub enum Error {
+    /// 400: a body where one is needed, and there is none.
+    EmptyBody,
+    /// 400: the body could not be read to its end.
+    UnreadableBody,
+    /// 400: not JSON, at this line and column.
+    MalformedJson {
+        /// Counted from 1.
+        line: usize,
+        /// Counted from 1, in bytes.
+        column: usize,
+    },
+    /// 400: an object of the body has two members of one name.
+    DuplicateKey,
+    /// 401: no token, or none that is good. One answer for every reason.
+    InvalidToken,
+    /// 401: e-mail or password is wrong. One answer for both.
+    InvalidCredentials,
+    /// 404: no such path.
+    NotFound,
+    /// 404: the caller has no such task.
+    TaskNotFound,
+    /// 405.
+    MethodNotAllowed,
+    /// 409.
+    EmailTaken,
+    /// 409.
+    UsernameTaken,
+    /// 413.
+    BodyTooLarge,
+    /// 415.
+    NotJson,
+    /// 422: the fields that are not fit.
+    Invalid(Invalid),
+    /// 422: more tasks than one answer can carry.
+    ListTooLarge,
+    /// 503.
+    Unavailable,
+    /// 500.
+    Internal,
+}
+
+impl Error {
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::EmptyBody | Self::UnreadableBody | Self::MalformedJson { .. } | Self::DuplicateKey => {
+                StatusCode::BAD_REQUEST
+            }
+            Self::InvalidToken | Self::InvalidCredentials => StatusCode::UNAUTHORIZED,
+            Self::NotFound | Self::TaskNotFound => StatusCode::NOT_FOUND,
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::EmailTaken | Self::UsernameTaken => StatusCode::CONFLICT,
+            Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::NotJson => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::Invalid(_) | Self::ListTooLarge => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Self::EmptyBody => "empty_body",
+            Self::UnreadableBody => "unreadable_body",
+            Self::MalformedJson { .. } => "malformed_json",
+            Self::DuplicateKey => "duplicate_key",
+            Self::InvalidToken => "invalid_token",
+            Self::InvalidCredentials => "invalid_credentials",
+            Self::NotFound => "not_found",
+            Self::TaskNotFound => "task_not_found",
+            Self::MethodNotAllowed => "method_not_allowed",
+            Self::EmailTaken => "email_taken",
+            Self::UsernameTaken => "username_taken",
+            Self::BodyTooLarge => "body_too_large",
+            Self::NotJson => "not_json",
+            Self::Invalid(_) => "invalid",
+            Self::ListTooLarge => "list_too_large",
+            Self::Unavailable => "database_unavailable",
+            Self::Internal => "internal",
+        }
+    }
+
+    /// A sentence, or for 422 a list that names every bad field (FastAPI's shape).
+    fn detail(&self) -> serde_json::Value {
+        match self {
+            Self::EmptyBody => json!("The request needs a JSON body"),
+            Self::UnreadableBody => json!("The request body could not be read"),
+            Self::MalformedJson { line, column } => {
+                json!(format!("The request body is not valid JSON (line {line}, column {column})"))
+            }
+            Self::DuplicateKey => json!("The request body has two members of the same name"),
+            Self::InvalidToken => json!("Could not validate credentials"),
+            Self::InvalidCredentials => json!("Incorrect email or password"),
+            Self::NotFound => json!("Not found"),
+            Self::TaskNotFound => json!("Task not found"),
+            Self::MethodNotAllowed => json!("Method not allowed"),
+            Self::EmailTaken => json!("Email already registered"),
+            Self::UsernameTaken => json!("Username already taken"),
+            Self::BodyTooLarge => json!("The request body is larger than 64 KiB"),
+            Self::NotJson => json!("The request body must be sent as Content-Type: application/json"),
+            Self::Invalid(fields) => json!(fields),
+            Self::ListTooLarge => json!(Invalid::parameter(
+                "limit",
+                Rule::new("list_too_large", "The list is too large for one answer: ask for pages with limit")
+            )),
+            Self::Unavailable => json!("The database is not available, please try again"),
+            Self::Internal => json!("Internal server error"),
+        }
+    }
+
+    /// The body of the answer.
+    pub(crate) fn body<'a>(&self, request_id: &'a str) -> impl Serialize + use<'a> {
+        #[derive(Serialize)]
+        struct Body<'a> {
+            detail: serde_json::Value,
+            code: &'static str,
+            request_id: &'a str,
+        }
+        Body { detail: self.detail(), code: self.code(), request_id }
+    }
+}
+
+/// Status and headers; the error itself travels in the response's extensions to
+/// [`http::finish`](crate::http::finish), which writes the body.
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        let mut response = self.status().into_response();
+        let headers = response.headers_mut();
+        match self {
+            Self::InvalidToken | Self::InvalidCredentials => {
+                headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            }
+            Self::Unavailable => {
+                headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+            }
+            _ => {}
+        }
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+impl From<db::Error> for Error {
+    fn from(error: db::Error) -> Self {
+        match error {
+            // The user was deleted between the token's check and the insert.
+            ref error if error.constraint() == Some("tasks_user_id_fkey") => Self::InvalidToken,
+            db::Error::Unavailable(reason) => {
+                tracing::error!(reason, "database unavailable");
+                Self::Unavailable
+            }
+            db::Error::Statement(_) => {
+                tracing::error!(%error, "statement refused");
+                Self::Internal
+            }
+        }
+    }
+}
+
+/// A column that is not what the code expects: a fault of ours.
+impl From<tokio_postgres::Error> for Error {
+    fn from(error: tokio_postgres::Error) -> Self {
+        db::Error::from(error).into()
+    }
+}
+
+/// The fields of a body or a query that are not fit. Collected by [`deserr`], which goes on after the first.
+#[derive(Clone, Debug, Serialize)]
+#[serde(transparent)]
+pub struct Invalid(Vec<FieldError>);
+
+#[derive(Clone, Debug, Serialize)]
+struct FieldError {
+    loc: Vec<Loc>,
+    msg: Cow<'static, str>,
+    #[serde(rename = "type")]
+    kind: &'static str,
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[serde(untagged)]
+enum Loc {
+    Name(Cow<'static, str>),
+    Index(usize),
+}
+
+/// What a value breaks: a stable name for programs (pydantic's, where it has one) and a sentence for people.
+#[derive(Clone, Debug)]
+pub struct Rule {
+    /// For programs, such as `string_too_long`.
+    pub kind: &'static str,
+    /// For people: what the value should be.
+    pub msg: Cow<'static, str>,
+}
+
+impl Rule {
+    /// A rule named `kind`, told as `msg`.
+    pub fn new(kind: &'static str, msg: impl Into<Cow<'static, str>>) -> Self {
+        Self { kind, msg: msg.into() }
+    }
+}
+
+impl Invalid {
+    /// A query parameter that breaks a rule.
+    pub fn parameter(name: &'static str, Rule { kind, msg }: Rule) -> Self {
+        Self(vec![FieldError { loc: vec![Loc::Name("query".into()), Loc::Name(name.into())], msg, kind }])
+    }
+
+    /// Puts "body" or "query" before every location.
+    pub(crate) fn within(mut self, part: &'static str) -> Self {
+        for field in &mut self.0 {
+            field.loc.insert(0, Loc::Name(part.into()));
+        }
+        self
+    }
+
+    fn and(this: Option<Self>, field: FieldError) -> ControlFlow<Self, Self> {
+        let mut fields = this.unwrap_or(Self(Vec::new()));
+        fields.0.push(field);
+        ControlFlow::Continue(fields)
+    }
+}
+
+impl MergeWithError<Invalid> for Invalid {
+    fn merge(this: Option<Self>, other: Self, _: ValuePointerRef) -> ControlFlow<Self, Self> {
+        let mut fields = this.unwrap_or(Self(Vec::new()));
+        fields.0.extend(other.0);
+        ControlFlow::Continue(fields)
+    }
+}
+
+impl MergeWithError<Rule> for Invalid {
+    fn merge(this: Option<Self>, rule: Rule, at: ValuePointerRef) -> ControlFlow<Self, Self> {
+        Self::and(this, FieldError { loc: location(at), msg: rule.msg, kind: rule.kind })
+    }
+}
+
+impl DeserializeError for Invalid {
+    fn error<V: IntoValue>(
+        this: Option<Self>,
+        error: ErrorKind<V>,
+        at: ValuePointerRef,
+    ) -> ControlFlow<Self, Self> {
+        let mut loc = location(at);
+        let (kind, msg) = match error {
+            ErrorKind::MissingField { field } => {
+                loc.push(Loc::Name(field.to_owned().into()));
+                ("missing", "Field required")
+            }
+            ErrorKind::IncorrectValueKind { accepted, .. } => wrong_type(accepted),
+            ErrorKind::UnknownKey { .. }
+            | ErrorKind::UnknownValue { .. }
+            | ErrorKind::BadSequenceLen { .. }
+            | ErrorKind::Unexpected { .. } => ("value_error", "Value is not valid"),
+        };
+        Self::and(this, FieldError { loc, msg: msg.into(), kind })
+    }
+}
+
+fn wrong_type(accepted: &[ValueKind]) -> (&'static str, &'static str) {
+    match accepted {
+        [ValueKind::Boolean] => ("bool_type", "Input should be a valid boolean"),
+        [ValueKind::Map] => ("model_attributes_type", "Input should be a valid object"),
+        [ValueKind::String, ValueKind::Sequence] => {
+            ("string_type", "Input should be a string or a list of strings")
+        }
+        _ => ("string_type", "Input should be a valid string"),
+    }
+}
+
+fn location(at: ValuePointerRef) -> Vec<Loc> {
+    match at {
+        ValuePointerRef::Origin => Vec::new(),
+        ValuePointerRef::Key { key, prev } => {
+            let mut loc = location(*prev);
+            loc.push(Loc::Name(key.to_owned().into()));
+            loc
+        }
+        ValuePointerRef::Index { index, prev } => {
+            let mut loc = location(*prev);
+            loc.push(Loc::Index(index));
+            loc
+        }
+    }
+}

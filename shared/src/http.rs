@@ -1,0 +1,368 @@
+//! HTTP: what surrounds every function's routes, and the extractors that carry our error shape.
+
+use std::{any::Any, panic::AssertUnwindSafe, time::Instant};
+
+use axum::{
+    Router,
+    body::Body,
+    extract::{FromRef, FromRequest, FromRequestParts, OptionalFromRequest, Request},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header, request::Parts, uri::PathAndQuery},
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
+};
+use deserr::Deserr;
+use futures_util::FutureExt;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use jiff::Timestamp;
+use lambda_http::request::RequestContext;
+use serde::{
+    Deserialize, Deserializer,
+    de::{self, MapAccess, SeqAccess, Visitor},
+};
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use crate::{Error, error::Invalid, jwt::Verifier};
+
+/// The largest body that is read, in bytes. The largest sensible one, a task with every field at its limit
+/// and every character escaped, is a third of it.
+pub const BODY_LIMIT: usize = 64 * 1024;
+
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Wraps a function's routes in what every answer needs: the `/api` prefix taken off, 404 and 405 in our shape,
+/// a request id, the common headers, one log line, and 500 instead of a crash.
+pub fn finish(routes: Router) -> Router {
+    let routes = routes
+        .fallback(async || Error::NotFound)
+        .method_not_allowed_fallback(async || Error::MethodNotAllowed);
+    // The layer must run before the routes are matched, so it stands around them, not in them.
+    Router::new().fallback_service(routes).layer(middleware::from_fn(answer))
+}
+
+async fn answer(mut request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let request_id = request_id(&request);
+    let method = request.method().clone();
+    let path = request.uri().path().to_owned();
+    take_prefix_off(&mut request);
+
+    let mut response = AssertUnwindSafe(next.run(request))
+        .catch_unwind()
+        .await
+        .unwrap_or_else(|panic| log_panic(&*panic).into_response());
+
+    if let Some(error) = response.extensions_mut().remove::<Error>() {
+        let (mut parts, _) = response.into_parts();
+        let (json, body) = Json(error.body(&request_id)).into_response().into_parts();
+        parts.headers.extend(json.headers);
+        parts.headers.remove(header::CONTENT_LENGTH);
+        response = Response::from_parts(parts, if method == Method::HEAD { Body::empty() } else { body });
+    }
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if let Ok(request_id) = HeaderValue::from_str(&request_id) {
+        headers.insert(X_REQUEST_ID, request_id);
+    }
+
+    let status = response.status().as_u16();
+    let ms = started.elapsed().as_secs_f64() * 1000.0;
+    tracing::info!(%method, path, status, ms = format_args!("{ms:.1}"), request_id, "request");
+    response
+}
+
+/// API Gateway's id of the request; a new one where there is no API Gateway. Never the client's: it goes to
+/// the log.
+fn request_id(request: &Request) -> String {
+    match request.extensions().get() {
+        Some(RequestContext::ApiGatewayV2(context)) => context.request_id.clone(),
+        _ => None,
+    }
+    .unwrap_or_else(|| Uuid::now_v7().to_string())
+}
+
+fn log_panic(panic: &(dyn Any + Send)) -> Error {
+    let message = panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("no message");
+    tracing::error!(message, "panic");
+    Error::Internal
+}
+
+/// What the caller wrote before the path: `/api`, or nothing. `Location` and `Link` start with it.
+#[derive(Clone, Copy)]
+pub struct Prefix(pub &'static str);
+
+fn take_prefix_off(request: &mut Request) {
+    let prefix = strip_api(request.uri());
+    if let Some(uri) = prefix.clone() {
+        *request.uri_mut() = uri;
+    }
+    request.extensions_mut().insert(Prefix(if prefix.is_some() { "/api" } else { "" }));
+}
+
+/// The same address without `/api` before its path; `None` where that is not how it starts.
+fn strip_api(uri: &Uri) -> Option<Uri> {
+    let rest = uri.path_and_query()?.as_str().strip_prefix("/api")?;
+    if !rest.starts_with('/') {
+        return None;
+    }
+    let mut parts = uri.clone().into_parts();
+    parts.path_and_query = Some(PathAndQuery::try_from(rest).ok()?);
+    Uri::from_parts(parts).ok()
+}
+
+impl<S: Sync> FromRequestParts<S> for Prefix {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Error> {
+        parts.extensions.get().copied().ok_or(Error::Internal)
+    }
+}
+
+/// Who sends the request: the holder of a good token. Costs no I/O, so it does not tell whether the user still
+/// exists; the handler's statement does.
+#[derive(Clone, Copy, Debug)]
+pub struct Caller {
+    /// The user's id.
+    pub id: Uuid,
+}
+
+impl<S> FromRequestParts<S> for Caller
+where
+    S: Sync,
+    Verifier: FromRef<S>,
+{
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Error> {
+        let token = bearer(&parts.headers).ok_or(Error::InvalidToken)?;
+        let id = Verifier::from_ref(state).verify(token, Timestamp::now()).ok_or(Error::InvalidToken)?;
+        Ok(Self { id })
+    }
+}
+
+/// The token of the one `Authorization: Bearer` header. API Gateway joins two headers of one name with a
+/// comma, so two of them are refused whether they come joined or apart.
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let value = values.next()?.to_str().ok()?;
+    if values.next().is_some() || value.contains(',') {
+        return None;
+    }
+    let (scheme, token) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then_some(token)
+}
+
+/// A JSON body as `T`, or the answer as JSON.
+///
+/// Stricter than axum's: at most [`BODY_LIMIT`] bytes, no two members of one name (parsers disagree about
+/// which one counts, RFC 8259 §4), and 422 names every bad field at once. As `Option<Json<T>>`, an empty body
+/// is `None`.
+pub struct Json<T>(pub T);
+
+const APPLICATION_JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
+
+impl<T: serde::Serialize> IntoResponse for Json<T> {
+    fn into_response(self) -> Response {
+        match serde_json::to_vec(&self.0) {
+            Ok(body) => json_response(body),
+            Err(error) => {
+                tracing::error!(%error, "answer cannot be written as JSON");
+                Error::Internal.into_response()
+            }
+        }
+    }
+}
+
+/// An answer whose body is JSON already.
+pub fn json_response(body: Vec<u8>) -> Response {
+    ([(header::CONTENT_TYPE, APPLICATION_JSON)], body).into_response()
+}
+
+impl<T: Deserr<Invalid>, S: Sync> FromRequest<S> for Json<T> {
+    type Rejection = Error;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Error> {
+        <Self as OptionalFromRequest<S>>::from_request(request, state).await?.ok_or(Error::EmptyBody)
+    }
+}
+
+impl<T: Deserr<Invalid>, S: Sync> OptionalFromRequest<S> for Json<T> {
+    type Rejection = Error;
+
+    async fn from_request(request: Request, _: &S) -> Result<Option<Self>, Error> {
+        let is_json = is_json(request.headers());
+        let body = match Limited::new(request.into_body(), BODY_LIMIT).collect().await {
+            Ok(body) => body.to_bytes(),
+            Err(error) if error.is::<LengthLimitError>() => return Err(Error::BodyTooLarge),
+            Err(_) => return Err(Error::UnreadableBody),
+        };
+        if body.is_empty() {
+            return Ok(None);
+        }
+        if !is_json {
+            return Err(Error::NotJson);
+        }
+        let UniqueKeys(value) = serde_json::from_slice(&body).map_err(|error| {
+            // Our visitor's own complaint is the only one of this category.
+            if error.is_data() {
+                Error::DuplicateKey
+            } else {
+                Error::MalformedJson { line: error.line(), column: error.column() }
+            }
+        })?;
+        deserr::deserialize(value)
+            .map(|value| Some(Self(value)))
+            .map_err(|invalid: Invalid| Error::Invalid(invalid.within("body")))
+    }
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok()?.parse::<mime::Mime>().ok())
+        .is_some_and(|mime| mime.essence_str() == mime::APPLICATION_JSON.essence_str())
+}
+
+/// Any JSON value in which no object has two members of one name.
+struct UniqueKeys(Value);
+
+impl<'de> Deserialize<'de> for UniqueKeys {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(UniqueKeysVisitor).map(Self)
+    }
+}
+
+struct UniqueKeysVisitor;
+
+impl<'de> Visitor<'de> for UniqueKeysVisitor {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("JSON without repeated keys")
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_string<E>(self, value: String) -> Result<Value, E> {
+        Ok(value.into())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Value, A::Error> {
+        let mut values = Vec::new();
+        while let Some(UniqueKeys(value)) = seq.next_element()? {
+            values.push(value);
+        }
+        Ok(Value::Array(values))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
+        let mut members = Map::new();
+        while let Some((key, UniqueKeys(value))) = map.next_entry()? {
+            if members.insert(key, value).is_some() {
+                return Err(de::Error::custom("repeated key"));
+            }
+        }
+        Ok(Value::Object(members))
+    }
+}
+
+/// The query string as `T`. Unknown parameters are ignored; of a repeated one the last counts.
+pub struct Query<T>(pub T);
+
+impl<T: Deserr<Invalid>, S: Sync> FromRequestParts<S> for Query<T> {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Error> {
+        let query = parts.uri.query().unwrap_or_default();
+        let values: Map<String, Value> = form_urlencoded::parse(query.as_bytes())
+            .map(|(name, value)| (name.into_owned(), Value::String(value.into_owned())))
+            .collect();
+        deserr::deserialize(Value::Object(values))
+            .map(Self)
+            .map_err(|invalid: Invalid| Error::Invalid(invalid.within("query")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn unique_keys(json: &str) -> Option<Value> {
+        serde_json::from_str(json).ok().map(|UniqueKeys(value)| value)
+    }
+
+    #[test]
+    fn a_repeated_key_is_refused_at_any_depth() {
+        for json in [r#"{"a":1,"a":1}"#, r#"{"a":1,"b":{"c":1,"c":2}}"#, r#"[{"a":1,"\u0061":2}]"#] {
+            assert!(unique_keys(json).is_none(), "{json}");
+        }
+    }
+
+    #[test]
+    fn other_json_is_read_as_it_is() {
+        let json = r#"{"a":[1,-1,1.5,true,null,"\u00e9"],"b":{"a":{}}}"#;
+        assert_eq!(unique_keys(json).unwrap(), serde_json::from_str::<Value>(json).unwrap());
+    }
+
+    #[test]
+    fn only_a_whole_first_segment_is_the_prefix() {
+        let strip = |path: &str| strip_api(&path.parse().unwrap()).map(|uri| uri.to_string());
+        assert_eq!(strip("/api/tasks?limit=1").as_deref(), Some("/tasks?limit=1"));
+        assert_eq!(strip("https://x.example/api/tasks").as_deref(), Some("https://x.example/tasks"));
+        assert_eq!(strip("/api/api/tasks").as_deref(), Some("/api/tasks"));
+        for path in ["/tasks", "/apis/tasks", "/api", "/api?x=1", "/"] {
+            assert_eq!(strip(path), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn one_bearer_token_is_taken_in_any_case_of_the_scheme() {
+        let token = |values: &[&str]| {
+            let mut headers = HeaderMap::new();
+            for value in values {
+                headers.append(header::AUTHORIZATION, value.parse().unwrap());
+            }
+            bearer(&headers).map(str::to_owned)
+        };
+        for scheme in ["Bearer", "bearer", "bEaReR"] {
+            assert_eq!(token(&[&format!("{scheme} a.b.c")]).as_deref(), Some("a.b.c"));
+        }
+        for refused in [
+            &[][..],
+            &[""],
+            &["Bearer"],
+            &["Basic a.b.c"],
+            &["Bearer a.b.c,Bearer a.b.c"],
+            &["Bearer a", "Bearer a"],
+        ] {
+            assert_eq!(token(refused), None, "{refused:?}");
+        }
+    }
+}

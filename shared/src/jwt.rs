@@ -1,0 +1,351 @@
+//! Access tokens: JSON Web Tokens (RFC 7519) signed with HMAC-SHA-256, and nothing else (RFC 8725 §3.1).
+
+use std::{sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+use jsonwebtoken::{
+    Algorithm, DecodingKey, EncodingKey, Header, Validation,
+    crypto::{CryptoProvider, JwtSigner, JwtVerifier, KeyUtils},
+    errors::{ErrorKind, Result as JwtResult},
+};
+use ring::hmac;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::{Config, config, error::Error, user::User};
+
+/// How far the clocks of two machines may be apart, in seconds.
+const LEEWAY: i64 = 5;
+
+/// Signs tokens.
+#[derive(Clone)]
+pub struct Issuer {
+    key: Arc<EncodingKey>,
+    ttl: Duration,
+}
+
+/// Verifies tokens, of the present secret and of the one before.
+#[derive(Clone)]
+pub struct Verifier {
+    keys: Arc<[DecodingKey]>,
+}
+
+/// What sign-up and login answer (RFC 6749 §5.1), with the user beside it.
+#[derive(Serialize)]
+pub struct Session {
+    access_token: String,
+    token_type: &'static str,
+    /// Seconds.
+    expires_in: u64,
+    user: User,
+}
+
+#[derive(Serialize)]
+struct IssuedClaims<'a> {
+    sub: Uuid,
+    email: &'a str,
+    iat: i64,
+    exp: i64,
+}
+
+#[derive(Deserialize)]
+struct VerifiedClaims {
+    sub: Uuid,
+    exp: i64,
+    nbf: Option<i64>,
+}
+
+impl Issuer {
+    /// An issuer that signs with `JWT_SECRET` tokens that are good for `ACCESS_TOKEN_TTL`.
+    ///
+    /// # Errors
+    /// When either variable is unfit.
+    pub fn new(config: &Config) -> Result<Self, config::Error> {
+        install_provider();
+        Ok(Self {
+            key: Arc::new(EncodingKey::from_secret(config.jwt_secret()?.as_bytes())),
+            ttl: config.access_token_ttl()?,
+        })
+    }
+
+    /// A token for `user` that is good from `now` on, and the answer that carries it.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when it cannot be signed.
+    pub fn session(&self, user: User, now: Timestamp) -> Result<Session, Error> {
+        let iat = now.as_second();
+        let expires_in = self.ttl.as_secs();
+        let claims = IssuedClaims {
+            sub: user.id,
+            email: &user.email,
+            iat,
+            exp: iat.saturating_add_unsigned(expires_in),
+        };
+        let access_token =
+            jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &self.key).map_err(|error| {
+                tracing::error!(%error, "token cannot be signed");
+                Error::Internal
+            })?;
+        Ok(Session { access_token, token_type: "bearer", expires_in, user })
+    }
+}
+
+impl Verifier {
+    /// A verifier for tokens of `JWT_SECRET` and, when it is set, `JWT_SECRET_PREVIOUS`.
+    ///
+    /// # Errors
+    /// When either variable is unfit.
+    pub fn new(config: &Config) -> Result<Self, config::Error> {
+        install_provider();
+        let keys = [Some(config.jwt_secret()?), config.jwt_secret_previous()?];
+        let keys = keys.into_iter().flatten().map(|secret| DecodingKey::from_secret(secret.as_bytes()));
+        Ok(Self { keys: keys.collect() })
+    }
+
+    /// The user a token is for, if it is good at `now`. Why it is not good is nobody's business.
+    pub fn verify(&self, token: &str, now: Timestamp) -> Option<Uuid> {
+        // The library reads the system's clock and, by default, allows 60 s of leeway and ignores `nbf`:
+        // times are checked below.
+        let mut validation = Validation::new(Algorithm::HS256);
+        validation.validate_exp = false;
+        validation.required_spec_claims.clear();
+        let decode = |key| jsonwebtoken::decode::<VerifiedClaims>(token, key, &validation).ok();
+        let token = self.keys.iter().find_map(decode)?;
+
+        let now = now.as_second();
+        let VerifiedClaims { sub, exp, nbf } = token.claims;
+        let in_time =
+            now < exp.saturating_add(LEEWAY) && nbf.is_none_or(|nbf| nbf <= now.saturating_add(LEEWAY));
+        // RFC 7515 §4.1.11: a `crit` that is not understood makes the token invalid, and we understand none.
+        // RFC 8725 §3.11: another `typ` is a token for another use.
+        let ours =
+            token.header.crit.is_none() && token.header.typ.is_none_or(|typ| typ.eq_ignore_ascii_case("JWT"));
+        (in_time && ours).then_some(sub)
+    }
+}
+
+/// jsonwebtoken's own back ends are aws-lc-rs (2 MB, 28 ms slower to start) and RustCrypto with its `rsa`
+/// (RUSTSEC-2023-0071). HMAC is all we need, and ring is here for TLS already.
+fn install_provider() {
+    static PROVIDER: CryptoProvider = CryptoProvider {
+        signer_factory: |algorithm, key| {
+            Ok(Box::new(Hs256::new(*algorithm, key.as_bytes())?) as Box<dyn JwtSigner>)
+        },
+        verifier_factory: |algorithm, key| {
+            Ok(Box::new(Hs256::new(*algorithm, key.try_get_as_bytes()?)?) as Box<dyn JwtVerifier>)
+        },
+        key_utils: KeyUtils::new_unimplemented(),
+    };
+    // An error says that it is installed already, by an earlier call.
+    let _ = PROVIDER.install_default();
+}
+
+struct Hs256(hmac::Key);
+
+impl Hs256 {
+    fn new(algorithm: Algorithm, secret: &[u8]) -> JwtResult<Self> {
+        match algorithm {
+            Algorithm::HS256 => Ok(Self(hmac::Key::new(hmac::HMAC_SHA256, secret))),
+            _ => Err(ErrorKind::InvalidAlgorithm.into()),
+        }
+    }
+}
+
+impl signature::Signer<Vec<u8>> for Hs256 {
+    fn try_sign(&self, message: &[u8]) -> Result<Vec<u8>, signature::Error> {
+        Ok(hmac::sign(&self.0, message).as_ref().to_vec())
+    }
+}
+
+impl signature::Verifier<Vec<u8>> for Hs256 {
+    fn verify(&self, message: &[u8], signature: &Vec<u8>) -> Result<(), signature::Error> {
+        hmac::verify(&self.0, message, signature).map_err(|_| signature::Error::new())
+    }
+}
+
+impl JwtSigner for Hs256 {
+    fn algorithm(&self) -> Algorithm {
+        Algorithm::HS256
+    }
+}
+
+impl JwtVerifier for Hs256 {
+    fn algorithm(&self) -> Algorithm {
+        Algorithm::HS256
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    const SECRET: &str = "0123456789abcdef0123456789abcdef";
+    const PREVIOUS: &str = "fedcba9876543210fedcba9876543210";
+    const USER: Uuid = Uuid::from_u128(0x019b_c000_0000_7000_8000_0000_0000_0001);
+    const NOW: i64 = 1_800_000_000;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn verify(token: &str) -> Option<Uuid> {
+        Verifier::new(&Config::from_iter([("JWT_SECRET", SECRET)])).unwrap().verify(token, at(NOW))
+    }
+
+    fn signed(header: &Value, claims: &str, secret: &str) -> String {
+        let part = |text: String| URL_SAFE_NO_PAD.encode(text);
+        let message = format!("{}.{}", part(header.to_string()), part(claims.to_owned()));
+        let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
+        let signature = URL_SAFE_NO_PAD.encode(hmac::sign(&key, message.as_bytes()));
+        format!("{message}.{signature}")
+    }
+
+    fn with_claims(claims: &str) -> String {
+        signed(&json!({ "alg": "HS256", "typ": "JWT" }), claims, SECRET)
+    }
+
+    fn with_header(header: &Value) -> String {
+        signed(header, &claims(), SECRET)
+    }
+
+    fn claims() -> String {
+        json!({ "sub": USER, "exp": NOW + 60 }).to_string()
+    }
+
+    fn good() -> String {
+        with_claims(&claims())
+    }
+
+    #[test]
+    fn an_issued_token_verifies_until_it_expires() {
+        let config = Config::from_iter([("JWT_SECRET", SECRET), ("ACCESS_TOKEN_TTL", "60")]);
+        let user = User { id: USER, email: "ada@example.com".to_owned(), username: None };
+        let session = Issuer::new(&config).unwrap().session(user, at(NOW)).unwrap();
+        let verifier = Verifier::new(&config).unwrap();
+        let verify = |second| verifier.verify(&session.access_token, at(second));
+
+        assert_eq!(session.expires_in, 60);
+        assert_eq!(verify(NOW), Some(USER));
+        assert_eq!(verify(NOW + 59 + LEEWAY), Some(USER));
+        assert_eq!(verify(NOW + 60 + LEEWAY), None);
+
+        let part = |index| {
+            let part = session.access_token.split('.').nth(index).unwrap();
+            serde_json::from_slice::<Value>(&URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap()
+        };
+        assert_eq!(part(0), json!({ "typ": "JWT", "alg": "HS256" }));
+        let claims = json!({ "sub": USER, "email": "ada@example.com", "iat": NOW, "exp": NOW + 60 });
+        assert_eq!(part(1), claims);
+    }
+
+    #[test]
+    fn a_token_of_the_previous_secret_verifies_while_that_is_configured() {
+        let token = signed(&json!({ "alg": "HS256", "typ": "JWT" }), &claims(), PREVIOUS);
+        assert_eq!(verify(&token), None);
+        let both = Config::from_iter([("JWT_SECRET", SECRET), ("JWT_SECRET_PREVIOUS", PREVIOUS)]);
+        let verifier = Verifier::new(&both).unwrap();
+        assert_eq!(verifier.verify(&token, at(NOW)), Some(USER));
+        assert_eq!(verifier.verify(&good(), at(NOW)), Some(USER));
+    }
+
+    #[test]
+    fn no_algorithm_but_hs256_is_taken() {
+        assert_eq!(verify(&good()), Some(USER));
+        for alg in ["none", "None", "nOnE", "HS384", "HS512", "RS256", "ES256", "EdDSA", "hs256", ""] {
+            let token = with_header(&json!({ "alg": alg, "typ": "JWT" }));
+            assert_eq!(verify(&token), None, "{alg}");
+            let (unsigned, _) = token.rsplit_once('.').unwrap();
+            assert_eq!(verify(&format!("{unsigned}.")), None, "{alg} without a signature");
+        }
+    }
+
+    #[test]
+    fn a_header_that_asks_for_more_is_refused() {
+        for extra in [
+            json!({ "typ": "at+jwt" }),
+            json!({ "typ": "" }),
+            json!({ "crit": ["exp"] }),
+            json!({ "crit": [] }),
+            json!({ "crit": "exp" }),
+        ] {
+            let mut header = json!({ "alg": "HS256", "typ": "JWT" });
+            header.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+            assert_eq!(verify(&with_header(&header)), None, "{header}");
+        }
+        // Hints where to find a key are not followed.
+        let hints = json!({ "alg": "HS256", "kid": "../../dev/null", "jku": "https://example.com/jwks" });
+        assert_eq!(verify(&with_header(&hints)), Some(USER));
+    }
+
+    #[test]
+    fn claims_that_are_missing_or_of_another_type_are_refused() {
+        let exp = NOW + 60;
+        for claims in [
+            format!(r#"{{"sub": "{USER}"}}"#),
+            format!(r#"{{"exp": {exp}}}"#),
+            format!(r#"{{"sub": "{USER}", "exp": "{exp}"}}"#),
+            format!(r#"{{"sub": "{USER}", "exp": {exp}.5}}"#),
+            format!(r#"{{"sub": "{USER}", "exp": null}}"#),
+            format!(r#"{{"sub": "{USER}", "exp": -1}}"#),
+            format!(r#"{{"sub": "{USER}", "exp": 1e300}}"#),
+            format!(r#"{{"sub": "{USER}", "exp": 99999999999999999999}}"#),
+            format!(r#"{{"sub": "ada@example.com", "exp": {exp}}}"#),
+            format!(r#"{{"sub": ["{USER}"], "exp": {exp}}}"#),
+            format!(r#"{{"sub": "{USER}", "sub": "{USER}", "exp": {exp}}}"#),
+            format!(r#"{{"sub": "{USER}", "exp": {exp}, "nbf": "{NOW}"}}"#),
+            "[]".to_owned(),
+            "null".to_owned(),
+            String::new(),
+        ] {
+            assert_eq!(verify(&with_claims(&claims)), None, "{claims}");
+        }
+    }
+
+    #[test]
+    fn a_token_for_later_is_refused_beyond_the_leeway() {
+        let token = |nbf| with_claims(&json!({ "sub": USER, "exp": NOW + 60, "nbf": nbf }).to_string());
+        assert_eq!(verify(&token(NOW + LEEWAY)), Some(USER));
+        assert_eq!(verify(&token(NOW + LEEWAY + 1)), None);
+    }
+
+    #[test]
+    fn a_token_changed_anywhere_is_refused() {
+        let token = good();
+        for (index, byte) in token.bytes().enumerate() {
+            // Every other symbol in its place, which tries the spare bits of the last ones too.
+            for other in *b"ABZaz09-_=. " {
+                if other != byte {
+                    let mut changed = token.clone().into_bytes();
+                    changed[index] = other;
+                    assert_eq!(verify(&String::from_utf8(changed).unwrap()), None, "{index}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_token_is_refused() {
+        let good = good();
+        let (message, signature) = good.rsplit_once('.').unwrap();
+        for token in [
+            "",
+            ".",
+            "..",
+            "...",
+            "a.b.c",
+            message,
+            signature,
+            &format!("{good}.{signature}"),
+            &format!("{good}="),
+            &format!(" {good}"),
+            &format!("{good}\n"),
+            &"a".repeat(1_000_000),
+            &format!("{}.{good}", "a".repeat(9_000)),
+        ] {
+            assert_eq!(verify(token), None);
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! What every function of serverless-todo uses.
+//!
+//! A function is a `router()` in its own crate and a `main.rs` that hands it to [`run`]:
+//!
+//! ```text
+//! API Gateway → lambda_http → http::finish → the function's Router → extractors → handler → Db
+//! ```
+
+pub mod config;
+pub mod db;
+pub mod error;
+pub mod http;
+pub mod jwt;
+pub mod password;
+mod run;
+pub mod user;
+
+pub use config::Config;
+pub use db::Db;
+pub use error::Error;
+pub use run::run;

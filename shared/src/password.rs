@@ -1,0 +1,161 @@
+//! Passwords: bcrypt, off the async executor.
+//!
+//! bcrypt reads 72 bytes and stops at a NUL; its libraries cut silently, so the limits are checked here.
+
+use deserr::Deserr;
+
+use crate::{
+    Config, config,
+    error::{Error, Invalid, Rule},
+};
+
+/// bcrypt's own limit.
+const MAX_BYTES: usize = 72;
+
+/// NIST SP 800-63B §5.1.1.2.
+const MIN_CHARACTERS: usize = 8;
+
+/// A password fit to be stored: at least 8 characters, at most 72 bytes, no NUL. Exactly as it was sent.
+#[derive(Deserr)]
+#[deserr(error = Invalid, try_from(String) = Password::new -> Rule)]
+pub struct Password(String);
+
+impl Password {
+    fn new(password: String) -> Result<Self, Rule> {
+        if password.chars().count() < MIN_CHARACTERS {
+            return Err(Rule::new("string_too_short", "Password should have at least 8 characters"));
+        }
+        if password.len() > MAX_BYTES {
+            return Err(Rule::new("string_too_long", "Password should have at most 72 bytes"));
+        }
+        if password.contains('\0') {
+            return Err(Rule::new("value_error", "Password should not contain a NUL character"));
+        }
+        Ok(Self(password))
+    }
+}
+
+/// Makes and checks bcrypt hashes at `BCRYPT_COST`.
+#[derive(Clone)]
+pub struct Hasher {
+    cost: u32,
+}
+
+impl Hasher {
+    /// A hasher at `BCRYPT_COST`.
+    ///
+    /// # Errors
+    /// When the variable is unfit.
+    pub fn new(config: &Config) -> Result<Self, config::Error> {
+        Ok(Self { cost: config.bcrypt_cost()? })
+    }
+
+    /// The hash to store, `$2b$…`. Takes about 0.3 s of CPU at cost 12.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when the system gives no random salt.
+    pub async fn hash(&self, Password(password): Password) -> Result<String, Error> {
+        let cost = self.cost;
+        off_the_executor(move || bcrypt::hash(password, cost)).await
+    }
+
+    /// Whether `password` belongs to `hash`. Without a hash the answer is no, after the same work, so that the
+    /// time does not tell whether the account exists. `$2a$`, `$2b$` and `$2y$` are all read.
+    ///
+    /// # Errors
+    /// [`Error::Internal`] when what is stored is not a bcrypt hash.
+    pub async fn verify(&self, password: String, hash: Option<String>) -> Result<bool, Error> {
+        // What bcrypt would cut cannot have been stored, and is wrong even where the rest is right.
+        let may_match = hash.is_some() && password.len() <= MAX_BYTES && !password.contains('\0');
+        let hash = hash.unwrap_or_else(|| self.nobodys_hash());
+        let matches = off_the_executor(move || bcrypt::verify(password, &hash)).await?;
+        Ok(matches && may_match)
+    }
+
+    /// A well-formed hash that costs what a real one costs. It is of no password that anybody knows: salt and
+    /// digest are the base64 digits in order.
+    fn nobodys_hash(&self) -> String {
+        format!("$2b${:02}$abcdefghijklmnopqrstuuABCDEFGHIJKLMNOPQRSTUVWXYZ0123u", self.cost)
+    }
+}
+
+async fn off_the_executor<T: Send + 'static>(
+    work: impl FnOnce() -> bcrypt::BcryptResult<T> + Send + 'static,
+) -> Result<T, Error> {
+    let failed = |error: String| {
+        tracing::error!(error, "bcrypt");
+        Error::Internal
+    };
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result.map_err(|error| failed(error.to_string())),
+        Err(error) => Err(failed(error.to_string())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hasher(cost: &str) -> Hasher {
+        Hasher::new(&Config::from_iter([("BCRYPT_COST", cost)])).unwrap()
+    }
+
+    fn password(text: &str) -> Result<Password, &'static str> {
+        Password::new(text.to_owned()).map_err(|rule| rule.kind)
+    }
+
+    #[test]
+    fn the_limits_are_8_characters_and_72_bytes() {
+        assert_eq!(password("1234567").err(), Some("string_too_short"));
+        assert!(password("12345678").is_ok());
+        assert!(password(&"é".repeat(8)).is_ok());
+        assert!(password(&"x".repeat(72)).is_ok());
+        assert_eq!(password(&"x".repeat(73)).err(), Some("string_too_long"));
+        assert_eq!(password(&"é".repeat(37)).err(), Some("string_too_long"));
+        assert_eq!(password("12345678\0").err(), Some("value_error"));
+    }
+
+    #[tokio::test]
+    async fn a_hash_verifies_its_password_and_no_other() {
+        let hasher = hasher("4");
+        let longest = "x".repeat(72);
+        let hash = hasher.hash(password(&longest).unwrap()).await.unwrap();
+        assert!(hash.starts_with("$2b$04$"));
+        assert!(hasher.verify(longest.clone(), Some(hash.clone())).await.unwrap());
+        for wrong in [longest[1..].to_owned(), longest.clone() + "x", "X".repeat(72)] {
+            assert!(!hasher.verify(wrong, Some(hash.clone())).await.unwrap());
+        }
+    }
+
+    #[tokio::test]
+    async fn what_follows_a_nul_is_not_ignored() {
+        let hasher = hasher("4");
+        let hash = hasher.hash(password("abcdefgh").unwrap()).await.unwrap();
+        assert!(!hasher.verify("abcdefgh\0anything".to_owned(), Some(hash)).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn passlibs_hashes_verify() {
+        // bcrypt.using(rounds=4, ident=…).hash("correct horse battery")
+        let hasher = hasher("12");
+        for hash in PASSLIB {
+            let password = "correct horse battery".to_owned();
+            assert!(hasher.verify(password, Some(hash.to_owned())).await.unwrap(), "{hash}");
+        }
+    }
+
+    const PASSLIB: [&str; 3] = [
+        "$2a$04$jewtRygHXI9F7kHXnjLL2.UF7.0KognaG1v1Ogl6sGicop0z3bWMS",
+        "$2b$04$qfWzBk/1zMT2kz.QcesjMOZLnQRjQWY5q.hbKRz0pvTPbx427pVU.",
+        "$2y$04$iygwN0.hT3QIY1PPRWToW.QpO9Z9kka8UiLO3ghqukmxaI.jqzPxK",
+    ];
+
+    #[tokio::test]
+    async fn nobodys_hash_costs_what_a_real_one_costs_and_matches_nothing() {
+        for cost in ["4", "12"] {
+            let hash: bcrypt::HashParts = hasher(cost).nobodys_hash().parse().unwrap();
+            assert_eq!(hash.get_cost().to_string(), cost);
+        }
+        assert!(!hasher("4").verify("correct horse battery".to_owned(), None).await.unwrap());
+    }
+}

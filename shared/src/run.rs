@@ -1,0 +1,37 @@
+//! The life of a Lambda function: read the configuration, connect, answer events.
+
+use std::process::ExitCode;
+
+use axum::Router;
+use lambda_http::tracing;
+
+use crate::{Config, Db, config, http};
+
+/// Runs a function under the Lambda Runtime API until Lambda ends the process.
+///
+/// `build` makes the function's routes from the configuration and the database. A missing or unfit
+/// variable ends the process with a sentence that names it. A database that cannot be reached does
+/// not: the function starts all the same, and each invocation tries again and answers 503.
+pub async fn run(build: impl FnOnce(&Config, Db) -> Result<Router, config::Error>) -> ExitCode {
+    tracing::init_default_subscriber();
+    let config = Config::from_env();
+    let db = match Db::new(&config) {
+        Ok(db) => db,
+        Err(error) => return fail(&error),
+    };
+    let routes = match build(&config, db.clone()) {
+        Ok(routes) => routes,
+        Err(error) => return fail(&error),
+    };
+    // Init time is not billed per request and has a whole vCPU: connect now, not in the first request.
+    db.warm_up().await;
+    match lambda_http::run(http::finish(routes)).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(&error),
+    }
+}
+
+fn fail(error: &dyn std::fmt::Display) -> ExitCode {
+    tracing::error!("{error}");
+    ExitCode::FAILURE
+}
