@@ -89,14 +89,15 @@ impl Db {
         yield_now().await;
         yield_now().await;
         let client = self.pool.get().await?;
-        match timeout(STATEMENT_TIMEOUT, client.query_typed(sql, params)).await {
-            Ok(result) => Ok(result?),
-            Err(_) => {
-                // Its late answer must not reach another request.
-                drop(deadpool_postgres::Object::take(client));
-                Err(Error::Unavailable(format!("no answer within {STATEMENT_TIMEOUT:?}")))
-            }
+        let result = match timeout(STATEMENT_TIMEOUT, client.query_typed(sql, params)).await {
+            Ok(result) => result.map_err(Error::from),
+            Err(_) => Err(Error::Unavailable(format!("no answer within {STATEMENT_TIMEOUT:?}"))),
+        };
+        if let Err(Error::Unavailable(_)) = result {
+            // Not for the next request: it may be closing, or still have the answer to this one to give.
+            drop(deadpool_postgres::Object::take(client));
         }
+        result
     }
 
     /// Runs one statement in one round trip and returns its first row, if any.

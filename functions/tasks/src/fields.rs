@@ -132,7 +132,7 @@ pub const YEARS: RangeInclusive<i16> = 1..=9999;
 /// A time on the user's clock, to the second.
 #[derive(Clone, Copy, Default, Deserr)]
 #[deserr(error = Invalid, try_from(Option<String>) = DueDate::new -> Rule)]
-pub struct DueDate(pub Option<DateTime>);
+pub struct DueDate(Option<DateTime>);
 
 impl DueDate {
     fn new(sent: Option<String>) -> Result<Self, Rule> {
@@ -140,6 +140,13 @@ impl DueDate {
         wall_clock(&sent).map(|due_date| Self(Some(due_date))).ok_or_else(|| {
             Rule::new("datetime_parsing", "Due date should be a time such as 2026-01-30T10:00 or a date")
         })
+    }
+}
+
+impl DueDate {
+    /// As PostgreSQL reads it. The driver's own conversion fails on the last day of the year 9999.
+    pub fn text(self) -> Option<String> {
+        self.0.map(|due_date| due_date.to_string())
     }
 }
 

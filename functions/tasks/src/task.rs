@@ -113,7 +113,7 @@ pub async fn create(
             concat!(
                 "WITH me AS (SELECT id FROM users WHERE id = $1), ",
                 "t AS (INSERT INTO tasks (id, user_id, title, description, completed, priority, tags, due_date) ",
-                "SELECT $2, id, $3, $4, $5, $6::task_priority, $7, $8 FROM me RETURNING *) ",
+                "SELECT $2, id, $3, $4, $5, $6::task_priority, $7, $8::timestamp FROM me RETURNING *) ",
                 "SELECT ", columns!(), " FROM t",
             ),
             &[
@@ -124,7 +124,7 @@ pub async fn create(
                 (&new.completed, Type::BOOL),
                 (&new.priority.as_str(), Type::TEXT),
                 (&new.tags.0, Type::TEXT),
-                (&new.due_date.0, Type::TIMESTAMP),
+                (&new.due_date.text(), Type::TEXT),
             ],
         )
         .await?;
@@ -175,7 +175,7 @@ pub async fn update(
     let completed = changes.completed.0;
     let priority = changes.priority.0.map(Priority::as_str);
     let tags = changes.tags.0.map(|tags| tags.0);
-    let due_date = changes.due_date.0.map(|due_date| due_date.0);
+    let due_date = changes.due_date.0.map(DueDate::text);
     let changes_something = title.is_some()
         || description.is_some()
         || completed.is_some()
@@ -192,7 +192,7 @@ pub async fn update(
                 "completed = coalesce($6, completed), ",
                 "priority = coalesce($7::task_priority, priority), ",
                 "tags = CASE WHEN $8 THEN $9 ELSE tags END, ",
-                "due_date = CASE WHEN $10 THEN $11 ELSE due_date END, ",
+                "due_date = CASE WHEN $10 THEN $11::timestamp ELSE due_date END, ",
                 "updated_at = CASE WHEN $12 THEN now() ELSE updated_at END ",
                 "WHERE id = $2 AND user_id = $1 RETURNING *) ",
                 "SELECT ",
@@ -210,7 +210,7 @@ pub async fn update(
                 (&tags.is_some(), Type::BOOL),
                 (&tags.flatten(), Type::TEXT),
                 (&due_date.is_some(), Type::BOOL),
-                (&due_date.flatten(), Type::TIMESTAMP),
+                (&due_date.flatten(), Type::TEXT),
                 (&changes_something, Type::BOOL),
             ],
         )

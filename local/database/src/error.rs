@@ -31,8 +31,13 @@ pub enum Error {
         installed: u32,
     },
     /// Another process has locked the folder.
-    #[error("another `cargo dev` is using {}: stop that one first", .0.display())]
-    InUse(PathBuf),
+    #[error("another `cargo dev` (process {owner}) is using {}: stop that one first", folder.display())]
+    InUse {
+        /// The folder with the data.
+        folder: PathBuf,
+        /// The number of that process.
+        owner: String,
+    },
     /// A folder with someone else's files in it.
     #[error(
         "{} holds files that are not `cargo dev`'s, and was left alone: move them away or choose another folder",

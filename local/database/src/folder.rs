@@ -1,15 +1,18 @@
 use std::fs::{self, File, TryLockError};
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Write};
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use nix::errno::Errno;
+use nix::sys::signal::kill;
+use nix::unistd::Pid;
 use tokio::time::{Instant, sleep};
 
 use crate::Error;
 use crate::account::Account;
 
-/// Locked while a server runs; that it is there marks the folder as ours.
+/// Locked while a server runs, and holds its owner's process number; that it is there marks the folder as ours.
 const LOCK: &str = "cargo-dev.lock";
 
 /// Makes the folder for [`Server::start`](crate::Server::start), or finds it, and tells where it really is:
@@ -71,21 +74,31 @@ fn random(parent: &Path) -> Result<PathBuf, Error> {
     Err(Error::Unreachable(parent.to_owned()))
 }
 
-/// [Prepares](prepare) the folder and takes its lock, which lasts as long as the file is open;
-/// a predecessor that is just ending gets three seconds.
+/// [Prepares](prepare) the folder and takes its lock, which lasts as long as the file is open somewhere.
+/// A predecessor that is ending gets three seconds, and its PostgreSQL thirty when it was killed.
 pub(crate) async fn lock(folder: &Path) -> Result<(PathBuf, File), Error> {
-    let deadline = Instant::now() + Duration::from_secs(3);
+    let start = Instant::now();
     loop {
         let real = prepare(folder)?;
-        let lock = open_lock(&real)?;
+        let mut lock = open_lock(&real)?;
         match lock.try_lock() {
             // Unless the folder was replaced while we waited for it.
-            Ok(()) if is_at(&lock, &real) => return Ok((real, lock)),
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) if Instant::now() > deadline => {
-                return Err(Error::InUse(folder.to_owned()));
+            Ok(()) if is_at(&lock, &real) => {
+                lock.set_len(0)
+                    .and_then(|()| write!(lock, "{}", std::process::id()))
+                    .map_err(Error::io("write the lock in", &real))?;
+                return Ok((real, lock));
             }
-            Err(TryLockError::WouldBlock) => sleep(Duration::from_millis(50)).await,
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let owner = fs::read_to_string(real.join(LOCK)).unwrap_or_default();
+                let alive =
+                    owner.parse().is_ok_and(|pid| kill(Pid::from_raw(pid), None) != Err(Errno::ESRCH));
+                if start.elapsed() > Duration::from_secs(if alive { 3 } else { 30 }) {
+                    return Err(Error::InUse { folder: folder.to_owned(), owner });
+                }
+                sleep(Duration::from_millis(50)).await;
+            }
             Err(TryLockError::Error(error)) => return Err(Error::io("lock", &real)(error)),
         }
     }

@@ -99,8 +99,10 @@ impl Server {
         loop {
             let (mut server, folder) = Self::spawn(installation, lifetime, port)?;
             match server.ready(&folder).await {
-                // Another program took the port before PostgreSQL could.
-                Err(Error::Ended { .. }) if attempts.next().is_some() && !is_free(port) => {
+                // Another program took the port before PostgreSQL could. (Its messages are English: `--locale=C`.)
+                Err(Error::Ended { log, .. })
+                    if log.contains("could not bind") && attempts.next().is_some() =>
+                {
                     port = free_port()?;
                 }
                 result => return result.map(|()| server),

@@ -105,6 +105,7 @@ async fn a_temporary_server_is_utf8_and_utc_and_knows_letters_beyond_ascii() {
     assert_eq!(text(&client, "SELECT lower('ÄÉŒЖ')").await, "äéœж");
     let order = "SELECT string_agg(c, '' ORDER BY c) FROM unnest(ARRAY['a', 'B', 'é', 'Z']) AS c";
     assert_eq!(text(&client, order).await, "BZaé");
+    server.stop().await.unwrap();
 }
 
 #[tokio::test]
@@ -125,6 +126,7 @@ async fn a_wrong_password_is_refused() {
     let wrong = format!("{}x@{after}", before);
     assert!(tokio_postgres::connect(&wrong, NoTls).await.is_err());
     assert!(tokio_postgres::connect(&url, NoTls).await.is_ok());
+    server.stop().await.unwrap();
 }
 
 #[cfg(target_os = "linux")]
@@ -149,10 +151,11 @@ async fn data_survive_an_owner_that_was_killed_and_the_next_start_need_not_wait(
     data_folder(&mut owner);
     let before = fs::read_to_string(folder.join("password")).unwrap();
     owner.kill().unwrap();
+    owner.wait().unwrap();
     let server = Server::start(&folder, false).await.unwrap();
     assert!(server.url("todo").contains(before.as_str()));
     connect(&server.url("todo")).await;
-    owner.wait().unwrap();
+    server.stop().await.unwrap();
 }
 
 #[tokio::test]
@@ -167,6 +170,7 @@ async fn an_owner_killed_while_the_data_are_made_leaves_a_folder_that_heals() {
     let server = Server::start(&folder, false).await.unwrap();
     connect(&server.url("todo")).await;
     assert!(!folder.join("data.new").exists());
+    server.stop().await.unwrap();
 }
 
 #[tokio::test]
@@ -178,6 +182,7 @@ async fn half_made_data_are_made_anew() {
     fs::write(folder.join("password"), "").unwrap();
     let server = Server::start(&folder, false).await.unwrap();
     connect(&server.url("todo")).await;
+    server.stop().await.unwrap();
 }
 
 #[tokio::test]
@@ -203,6 +208,7 @@ async fn data_and_password_are_kept_until_a_fresh_start() {
     let client = connect(&server.url("todo")).await;
     client.batch_execute("SELECT FROM kept").await.unwrap_err();
     assert!(folder.join("jwt-secret").exists());
+    server.stop().await.unwrap();
 }
 
 #[tokio::test]
@@ -214,10 +220,15 @@ async fn a_second_start_on_a_folder_is_refused_and_the_first_lives_on() {
     for error in [second.unwrap_err(), fresh.unwrap_err()] {
         assert_eq!(
             error.to_string(),
-            format!("another `cargo dev` is using {}: stop that one first", folder.display())
+            format!(
+                "another `cargo dev` (process {}) is using {}: stop that one first",
+                std::process::id(),
+                folder.display()
+            )
         );
     }
     connect(&first.url("todo")).await;
+    first.stop().await.unwrap();
 }
 
 #[cfg(target_os = "linux")]
@@ -245,6 +256,7 @@ async fn a_postgresql_that_outlived_even_its_supervisor_is_stopped() {
     assert!(group(supervisor).is_empty());
     let client = connect(&server.url("todo")).await;
     client.batch_execute("SELECT FROM kept").await.unwrap();
+    server.stop().await.unwrap();
 }
 
 #[tokio::test]
@@ -280,6 +292,7 @@ async fn data_of_another_version_are_refused_and_left_alone_until_a_fresh_start(
 
     let server = Server::start(&folder, true).await.unwrap();
     connect(&server.url("todo")).await;
+    server.stop().await.unwrap();
 }
 
 #[tokio::test]
@@ -336,6 +349,7 @@ async fn a_taken_port_is_avoided() {
     let server = Server::start(&scratch.path().join("postgres"), false).await.unwrap();
     assert!(!server.url("todo").contains(":54329/"));
     connect(&server.url("todo")).await;
+    server.stop().await.unwrap();
 }
 
 #[tokio::test]
@@ -351,6 +365,7 @@ async fn the_owner_learns_that_the_server_died() {
     drop(server);
     let server = Server::start(&folder, false).await.unwrap();
     connect(&server.url("todo")).await;
+    server.stop().await.unwrap();
 }
 
 #[tokio::test]

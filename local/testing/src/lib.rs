@@ -3,6 +3,7 @@
 //!
 //! As this serves tests only, what cannot go on panics.
 
+pub mod events;
 mod function;
 
 use std::path::Path;
