@@ -224,9 +224,9 @@ The database is {database}
 
 Sign up, log in and add a task:
 
-curl -sw '\n' {url}/auth/signup {json} -d '{account}'
+curl -sw '\\n' {url}/auth/signup {json} -d '{account}'
 TOKEN=$(curl -s {url}/auth/login {json} -d '{account}' | {token})
-curl -sw '\n' {url}/tasks {json} -H \"Authorization: Bearer $TOKEN\" -d '{{\"title\": \"Buy milk\"}}'
+curl -sw '\\n' {url}/tasks {json} -H \"Authorization: Bearer $TOKEN\" -d '{{\"title\": \"Buy milk\"}}'
 
 "
         )

@@ -13,12 +13,12 @@ use shared::Config;
 use tokio::net::TcpListener;
 use tower_http::cors::CorsLayer;
 
-use crate::{Error, repository};
+use crate::Error;
 
-/// The environment, and below it `.env` at the root of the repository.
+/// The environment, and below it `.env` in the current folder.
 pub fn config() -> Result<Config, Error> {
     let mut config = Config::from_env();
-    match dotenvy::from_path_iter(repository().join(".env")) {
+    match dotenvy::from_path_iter(".env") {
         Ok(variables) => {
             for variable in variables {
                 let (name, value) = variable.map_err(|error| format!(".env cannot be read: {error}"))?;

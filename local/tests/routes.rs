@@ -1,0 +1,112 @@
+//! A route stands in three places: the function's router, template.yaml and the router of `cargo lambda watch`.
+
+use std::{collections::BTreeSet, fs, path::Path};
+
+use axum::Router;
+use shared::{Config, Db, config};
+use yaml_rust2::{Yaml, YamlLoader};
+
+const FUNCTIONS: [&str; 5] = ["account", "health", "login", "signup", "tasks"];
+
+/// Function and path.
+type Routes = BTreeSet<(String, String)>;
+
+fn read(file: &str) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(file)).unwrap()
+}
+
+fn toml(file: &str) -> toml::Table {
+    read(file).parse().unwrap()
+}
+
+fn template() -> Yaml {
+    YamlLoader::load_from_str(&read("template.yaml")).unwrap().remove(0)
+}
+
+fn routers() -> Routes {
+    let config = Config::from_iter([
+        ("DATABASE_URL", "postgresql://todo@127.0.0.1/todo"),
+        ("JWT_SECRET", config::DEMO_JWT_SECRET),
+    ]);
+    let db = || Db::new(&config).unwrap();
+    let routers = [
+        account::router(account::App::new(&config, db()).unwrap()),
+        health::router(db()),
+        login::router(login::App::new(&config, db()).unwrap()),
+        signup::router(signup::App::new(&config, db()).unwrap()),
+        tasks::router(tasks::App::new(&config, db()).unwrap()),
+    ];
+    let with_prefixes = |(function, router): (&str, &Router)| {
+        let paths = paths(router).into_iter().flat_map(|path| [format!("/api{path}"), path]);
+        paths.map(|path| (function.to_owned(), path)).collect::<Vec<_>>()
+    };
+    FUNCTIONS.into_iter().zip(&routers).flat_map(with_prefixes).collect()
+}
+
+/// axum has no list of a router's paths but the one it shows for debugging.
+fn paths(router: &Router) -> Vec<String> {
+    let debug = format!("{router:?}");
+    let (routes, _fallback) = debug.split_once("fallback_router").unwrap();
+    let paths: Vec<_> = routes.split('"').filter(|part| part.starts_with('/')).map(str::to_owned).collect();
+    assert!(!paths.is_empty(), "{debug}");
+    paths
+}
+
+fn resources() -> Vec<(String, Yaml)> {
+    let template = template();
+    let resources = template["Resources"].as_hash().unwrap().iter();
+    let functions =
+        resources.filter(|(_, resource)| resource["Type"].as_str() == Some("AWS::Serverless::Function"));
+    functions.map(|(name, resource)| (name.as_str().unwrap().to_owned(), resource.clone())).collect()
+}
+
+#[test]
+fn every_path_of_a_router_is_in_template_yaml_under_both_prefixes_and_no_other() {
+    let mut in_template = Routes::new();
+    for (name, function) in resources() {
+        for event in function["Properties"]["Events"].as_hash().unwrap().values() {
+            let properties = &event["Properties"];
+            // Any method, so that 405 and HEAD come from the function.
+            assert_eq!(properties["Method"].as_str(), Some("ANY"), "{event:?}");
+            let path = properties["Path"].as_str().unwrap().to_owned();
+            assert!(in_template.insert((name.clone(), path)), "twice: {event:?}");
+        }
+    }
+    assert_eq!(in_template, routers());
+}
+
+#[test]
+fn every_path_of_a_router_is_in_cargo_lambdas_under_both_prefixes_and_no_other() {
+    let manifest = toml("Cargo.toml");
+    let router = manifest["workspace"]["metadata"]["lambda"]["watch"]["router"].as_table().unwrap();
+    let in_manifest: Routes =
+        router.iter().map(|(path, function)| (function.as_str().unwrap().to_owned(), path.clone())).collect();
+    assert_eq!(in_manifest, routers());
+}
+
+#[test]
+fn each_function_is_a_folder_a_package_and_a_resource_of_one_name_and_size() {
+    let template = template();
+    let default = |name: &str| template["Globals"]["Function"][name].as_i64();
+    let names: Vec<_> = resources().into_iter().map(|(name, _)| name).collect();
+    assert_eq!(names.iter().map(String::as_str).collect::<BTreeSet<_>>(), BTreeSet::from(FUNCTIONS));
+    for (name, function) in resources() {
+        assert_eq!(function["Metadata"]["BuildProperties"]["Binary"].as_str(), Some(name.as_str()));
+        let manifest = toml(&format!("functions/{name}/Cargo.toml"));
+        assert_eq!(manifest["package"]["name"].as_str(), Some(name.as_str()));
+        let deploy = &manifest["package"]["metadata"]["lambda"]["deploy"];
+        let of_function =
+            |property: &str| function["Properties"][property].as_i64().or_else(|| default(property));
+        assert_eq!(deploy["memory"].as_integer(), of_function("MemorySize"), "{name}");
+        assert_eq!(deploy["timeout"].as_integer(), of_function("Timeout"), "{name}");
+    }
+}
+
+#[test]
+fn every_event_has_a_function_and_an_expected_status_and_no_status_is_of_nothing() {
+    let events = testing::events::all();
+    for name in events.keys() {
+        assert!(FUNCTIONS.iter().any(|function| name.starts_with(&format!("{function}-"))), "{name}");
+    }
+    assert!(events.keys().eq(testing::events::expected().keys()));
+}
