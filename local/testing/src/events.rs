@@ -1,3 +1,5 @@
+//! The events of `events/`, which a person sends with `sam local invoke` and `cargo lambda invoke`.
+
 use std::{collections::BTreeMap, fs, path::Path};
 
 use axum::{
