@@ -124,7 +124,7 @@ impl Verifier {
     }
 }
 
-/// jsonwebtoken's own back ends are aws-lc-rs (2 MB, 28 ms slower to start) and RustCrypto with its `rsa`
+/// jsonwebtoken's own back ends are aws-lc-rs, large and slow to start, and RustCrypto with its `rsa`
 /// (RUSTSEC-2023-0071). HMAC is all we need, and ring is here for TLS already.
 fn install_provider() {
     static PROVIDER: CryptoProvider = CryptoProvider {
