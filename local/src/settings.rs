@@ -11,7 +11,7 @@ use axum::http::{HeaderName, HeaderValue, Method, header};
 use ring::rand::{SecureRandom, SystemRandom};
 use shared::Config;
 use tokio::net::TcpListener;
-use tower_http::cors::CorsLayer;
+use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use crate::Error;
 
@@ -63,18 +63,21 @@ fn kept_secret(file: &Path) -> std::io::Result<String> {
 pub struct Settings {
     host: String,
     port: u16,
-    origins: Vec<HeaderValue>,
+    origins: AllowOrigin,
 }
 
 impl Settings {
     /// `HOST` (127.0.0.1), `PORT` (8000; 0 takes a free one) and `CORS_ALLOW_ORIGINS` (`http://localhost:3000`;
-    /// separated by commas).
+    /// separated by commas, or `*` for any).
     pub fn new(config: &Config) -> Result<Self, Error> {
         let origins = config.get("CORS_ALLOW_ORIGINS").unwrap_or("http://localhost:3000");
         Ok(Self {
             host: config.get("HOST").unwrap_or("127.0.0.1").to_owned(),
             port: config.number("PORT", 8000, 0..=u16::MAX)?,
-            origins: origins.split(',').map(origin).collect::<Result<_, _>>()?,
+            origins: match origins {
+                "*" => AllowOrigin::any(),
+                _ => AllowOrigin::list(origins.split(',').map(origin).collect::<Result<Vec<_>, _>>()?),
+            },
         })
     }
 

@@ -14,12 +14,14 @@ use deserr::Deserr;
 use futures_util::FutureExt;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use jiff::Timestamp;
-use lambda_http::request::RequestContext;
+use lambda_http::{RequestExt, request::RequestContext};
+use percent_encoding::percent_decode_str;
 use serde::{
     Deserialize, Deserializer,
     de::{self, MapAccess, SeqAccess, Visitor},
 };
 use serde_json::{Map, Value};
+use tracing::Instrument;
 use uuid::Uuid;
 
 use crate::{Error, error::Invalid, jwt::Verifier};
@@ -40,36 +42,52 @@ pub fn finish(routes: Router) -> Router {
     Router::new().fallback_service(routes).layer(middleware::from_fn(answer))
 }
 
-async fn answer(mut request: Request, next: Next) -> Response {
-    let started = Instant::now();
+async fn answer(request: Request, next: Next) -> Response {
     let request_id = request_id(&request);
-    let method = request.method().clone();
-    let path = request.uri().path().to_owned();
-    take_prefix_off(&mut request);
+    let span = tracing::info_span!(
+        "request",
+        method = %request.method(),
+        path = request.uri().path(),
+        request_id
+    );
+    answer_to(request, next, &request_id).instrument(span).await
+}
 
-    let mut response = AssertUnwindSafe(next.run(request))
-        .catch_unwind()
-        .await
-        .unwrap_or_else(|panic| log_panic(&*panic).into_response());
+async fn answer_to(mut request: Request, next: Next, request_id: &str) -> Response {
+    let started = Instant::now();
+    let is_head = request.method() == Method::HEAD;
 
+    let mut response = if is_altered(&request) {
+        Error::NotFound.into_response()
+    } else {
+        take_prefix_off(&mut request);
+        let response = AssertUnwindSafe(next.run(request)).catch_unwind().await;
+        response.unwrap_or_else(|panic| log_panic(&*panic).into_response())
+    };
     if let Some(error) = response.extensions_mut().remove::<Error>() {
         let (mut parts, _) = response.into_parts();
-        let (json, body) = Json(error.body(&request_id)).into_response().into_parts();
+        let (json, body) = Json(error.body(request_id)).into_response().into_parts();
         parts.headers.extend(json.headers);
         parts.headers.remove(header::CONTENT_LENGTH);
-        response = Response::from_parts(parts, if method == Method::HEAD { Body::empty() } else { body });
+        response = Response::from_parts(parts, if is_head { Body::empty() } else { body });
     }
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    if let Ok(request_id) = HeaderValue::from_str(&request_id) {
+    if let Ok(request_id) = HeaderValue::from_str(request_id) {
         headers.insert(X_REQUEST_ID, request_id);
     }
 
-    let status = response.status().as_u16();
     let ms = started.elapsed().as_secs_f64() * 1000.0;
-    tracing::info!(%method, path, status, ms = format_args!("{ms:.1}"), request_id, "request");
+    tracing::info!(status = response.status().as_u16(), ms = format_args!("{ms:.1}"), "answered");
     response
+}
+
+/// Whether the path is not the one that was asked for. API Gateway decodes it, and lambda_http reads what comes out as
+/// a URL again, which drops control characters and resolves dots: `/tasks/{id}%0D%0A` would be the task of that id.
+fn is_altered(request: &Request) -> bool {
+    let asked_for = request.raw_http_path();
+    !asked_for.is_empty() && !percent_decode_str(request.uri().path()).eq(asked_for.bytes())
 }
 
 /// API Gateway's id of the request; a new one where there is no API Gateway. Never the client's: it goes to
@@ -312,6 +330,9 @@ impl<T: Deserr<Invalid>, S: Sync> FromRequestParts<S> for Query<T> {
 
 #[cfg(test)]
 mod tests {
+    use axum::routing::get;
+    use tower::ServiceExt;
+
     use super::*;
 
     fn unique_keys(json: &str) -> Option<Value> {
@@ -329,6 +350,21 @@ mod tests {
     fn other_json_is_read_as_it_is() {
         let json = r#"{"a":[1,-1,1.5,true,null,"\u00e9"],"b":{"a":{}}}"#;
         assert_eq!(unique_keys(json).unwrap(), serde_json::from_str::<Value>(json).unwrap());
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_a_500_of_fixed_text_and_the_next_request_is_answered() {
+        let routes = Router::new()
+            .route("/panic", get(async || -> Response { panic!("a secret of the code") }))
+            .route("/fine", get(async || "fine"));
+        let app = finish(routes);
+        for (path, status) in [("/panic", 500), ("/fine", 200)] {
+            let request = Request::get(path).body(Body::empty()).unwrap();
+            let response = app.clone().oneshot(request).await.unwrap();
+            assert_eq!(response.status().as_u16(), status);
+            let body = response.into_body().collect().await.unwrap().to_bytes();
+            assert!(!String::from_utf8_lossy(&body).contains("secret"), "{body:?}");
+        }
     }
 
     #[test]

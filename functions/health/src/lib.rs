@@ -10,6 +10,6 @@ pub fn router(db: Db) -> Router {
 }
 
 async fn check(State(db): State<Db>) -> Result<Json<Value>, Error> {
-    db.query("SELECT", &[]).await?;
+    db.query("SELECT 1", &[]).await?;
     Ok(Json(json!({ "status": "ok" })))
 }

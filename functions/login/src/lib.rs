@@ -1,10 +1,6 @@
 //! `POST /auth/login` (also `/auth/signin`): an access token for an e-mail and a password.
 
-use axum::{
-    Router,
-    extract::{FromRef, State},
-    routing::post,
-};
+use axum::{Router, extract::State, routing::post};
 use deserr::Deserr;
 use jiff::Timestamp;
 use shared::{
@@ -18,7 +14,7 @@ use shared::{
 use tokio_postgres::types::Type;
 
 /// What this function works with.
-#[derive(Clone, FromRef)]
+#[derive(Clone)]
 pub struct App {
     db: Db,
     issuer: Issuer,

@@ -1,11 +1,6 @@
 //! `POST /auth/signup`: a new user, and an access token for them.
 
-use axum::{
-    Router,
-    extract::{FromRef, State},
-    http::StatusCode,
-    routing::post,
-};
+use axum::{Router, extract::State, http::StatusCode, routing::post};
 use deserr::Deserr;
 use email_address::{EmailAddress, Options};
 use jiff::Timestamp;
@@ -21,7 +16,7 @@ use tokio_postgres::types::Type;
 use uuid::Uuid;
 
 /// What this function works with.
-#[derive(Clone, FromRef)]
+#[derive(Clone)]
 pub struct App {
     db: Db,
     issuer: Issuer,

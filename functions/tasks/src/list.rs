@@ -33,10 +33,10 @@ pub struct ListQuery {
     #[deserr(default, try_from(String) = parse_priority -> Rule)]
     priority: Option<Priority>,
     /// A whole tag, in any case.
-    #[deserr(default, try_from(String) = parse_text -> Rule)]
+    #[deserr(default, try_from(String) = parse_tag -> Rule)]
     tag: Option<String>,
     /// A part of title or description, in any case.
-    #[deserr(default, try_from(String) = parse_text -> Rule)]
+    #[deserr(default, try_from(String) = parse_search -> Rule)]
     search: Option<String>,
     #[deserr(default, try_from(String) = SortBy::new -> Rule)]
     sort_by: SortBy,
@@ -98,9 +98,14 @@ fn parse_priority(sent: String) -> Result<Option<Priority>, Rule> {
     Priority::new(sent).map(Some)
 }
 
+fn parse_tag(sent: String) -> Result<Option<String>, Rule> {
+    parse_search(sent.trim().to_owned())
+}
+
 /// An empty search box is no filter.
-fn parse_text(sent: String) -> Result<Option<String>, Rule> {
-    Ok(Some(without_nul(sent.trim())?.to_owned()).filter(|text| !text.is_empty()))
+fn parse_search(sent: String) -> Result<Option<String>, Rule> {
+    without_nul(&sent)?;
+    Ok(Some(sent).filter(|text| !text.is_empty()))
 }
 
 fn parse_limit(sent: String) -> Result<Option<i64>, Rule> {

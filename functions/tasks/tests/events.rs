@@ -51,3 +51,30 @@ async fn without_a_database_the_function_starts_and_answers_503() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_path_that_only_looks_like_a_tasks_once_it_is_cleaned_is_not_found() {
+    let url = testing::database().await;
+    let variables = [("DATABASE_URL", url.as_str()), ("JWT_SECRET", shared::config::DEMO_JWT_SECRET)];
+    let mut function = testing::Function::start(env!("CARGO_BIN_EXE_tasks"), &variables).await;
+    testing::events::seed(&url).await;
+    let mut event: serde_json::Value =
+        serde_json::from_str(&testing::events::all()["tasks-get.json"]).unwrap();
+    let path = event["rawPath"].as_str().unwrap().to_owned();
+    for (end, status) in [
+        ("", 200),
+        ("\r\n", 404),
+        ("\0", 404),
+        ("\t", 404),
+        (" ", 404),
+        ("/", 404),
+        ("/x/..", 404),
+        ("?x", 404),
+        ("#x", 404),
+        ("\u{e9}", 404),
+    ] {
+        event["rawPath"] = format!("{path}{end}").into();
+        let answer = function.invoke(&event).await.unwrap();
+        assert_eq!(answer["statusCode"], status, "{end:?}");
+    }
+}

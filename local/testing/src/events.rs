@@ -79,7 +79,11 @@ pub fn expected() -> BTreeMap<String, u16> {
     serde_json::from_str(&fs::read_to_string(Path::new(FOLDER).join("expected.json")).unwrap()).unwrap()
 }
 
-async fn seed(url: &str) {
+/// Makes the demo user and task anew, and deletes all others.
+///
+/// # Panics
+/// The database is not there, or not migrated.
+pub async fn seed(url: &str) {
     let sql = concat!("TRUNCATE users CASCADE;", include_str!("../../../events/seed.sql"));
     crate::execute(url, sql).await.unwrap();
 }

@@ -82,6 +82,8 @@ async fn filters_narrow_it_together() {
         ("tag=", vec!["Alpha", "beta", "Delta_1", "gamma 100%"]),
         ("search=A", vec!["Alpha", "beta", "Delta_1", "gamma 100%"]),
         ("search=milk", vec!["gamma 100%"]),
+        ("search=a%20", vec!["gamma 100%"]),
+        ("search=%20", vec!["gamma 100%"]),
         ("search=%C3%B6L", vec!["gamma 100%"]),
         ("search=%25", vec!["gamma 100%"]),
         ("search=_", vec!["Delta_1"]),
