@@ -33,6 +33,18 @@ async fn a_missing_variable_ends_the_function_with_a_sentence_that_names_it() {
 }
 
 #[tokio::test]
+async fn the_connection_is_open_before_the_first_event() {
+    let url = testing::database().await;
+    let variables = [("DATABASE_URL", url.as_str()), ("JWT_SECRET", SECRET)];
+    let mut function = testing::Function::start(env!("CARGO_BIN_EXE_tasks"), &variables).await;
+    function.init().await.unwrap();
+    let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await.unwrap();
+    tokio::spawn(connection);
+    let others = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    assert_eq!(client.query_one(others, &[]).await.unwrap().get::<_, i64>(0), 1);
+}
+
+#[tokio::test]
 async fn without_a_database_the_function_starts_and_answers_503() {
     // One that refuses, and one that accepts but never says a word.
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
