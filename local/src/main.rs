@@ -88,11 +88,9 @@ async fn migrate() -> Result<(), Error> {
     // The migrations hold a lock of their session, and a transaction pooler has none to give.
     let pooled = |host: &Host| matches!(host, Host::Tcp(name) if name.contains("-pooler."));
     if database.postgres.get_hosts().iter().any(pooled) {
-        return Err(
-            "DATABASE_URL names Neon's pooled host: migrations need the direct one, the same name without \
-                    -pooler"
-                .into(),
-        );
+        return Err("DATABASE_URL names Neon's pooled host: migrations need the direct one, the same name \
+                    without -pooler"
+            .into());
     }
     let mut client = connect(&database).await?;
     let applied = database::migrate(&mut client).await?;
@@ -118,7 +116,9 @@ async fn serve(arguments: &Arguments) -> Result<(), Error> {
         config.set_default("DATABASE_URL", &server.url("todo"));
         own = Some(server);
     } else if arguments.fresh {
-        return Err("--fresh empties only the database that cargo dev keeps: unset DATABASE_URL, or empty yours yourself".into());
+        return Err("--fresh empties only the database that cargo dev keeps: unset DATABASE_URL, or empty \
+                    yours yourself"
+            .into());
     }
     let own_url = own.as_ref().map(|server| server.url("todo"));
     let served = tokio::select! {
@@ -187,10 +187,9 @@ async fn connect(database: &Database) -> Result<tokio_postgres::Client, Error> {
 
 async fn seed(database: &Database, client: &tokio_postgres::Client) -> Result<(), Error> {
     if !database.is_local() {
-        return Err(
-            "--seed is refused unless the database is on this machine: the demo user's password is public"
-                .into(),
-        );
+        return Err("--seed is refused unless the database is on this machine: the demo user's password is \
+                    public"
+            .into());
     }
     client.batch_execute(include_str!("../../events/seed.sql")).await?;
     Ok(())
