@@ -100,15 +100,22 @@ fn ada() -> Value {
 /// The processes that have the folder, or what it leads to, in their command line.
 fn processes(folder: &Path) -> Vec<String> {
     let folder = fs::canonicalize(folder).unwrap();
-    let mut found = Vec::new();
-    for process in fs::read_dir("/proc").into_iter().flatten().flatten() {
-        let line = fs::read(process.path().join("cmdline")).unwrap_or_default();
-        let line = String::from_utf8_lossy(&line).replace('\0', " ");
-        if line.contains(folder.to_str().unwrap()) {
-            found.push(line);
-        }
-    }
-    found
+    let mut lines = command_lines();
+    lines.retain(|line| line.contains(folder.to_str().unwrap()));
+    lines
+}
+
+/// Of all processes. Linux tells without `ps`, which a small image may not have.
+fn command_lines() -> Vec<String> {
+    let Ok(processes) = fs::read_dir("/proc") else {
+        let ps = Command::new("ps").args(["-A", "-o", "args="]).output().unwrap();
+        return String::from_utf8_lossy(&ps.stdout).lines().map(str::to_owned).collect();
+    };
+    let line = |path: std::path::PathBuf| fs::read(path.join("cmdline")).unwrap_or_default();
+    processes
+        .flatten()
+        .map(|process| String::from_utf8_lossy(&line(process.path())).replace('\0', " "))
+        .collect()
 }
 
 /// What it writes to stderr when it does not start, in the time that a person would wait.

@@ -1,4 +1,4 @@
-//! What the tests of several packages share: an empty, migrated [`database`] for each test,
+//! What the tests of several packages share: an empty, migrated [`database()`] for each test,
 //! and [`Function`], which runs a function's real binary as Lambda would.
 //!
 //! As this serves tests only, what cannot go on panics.
