@@ -163,6 +163,10 @@ async fn prepare_and_serve(
     let mut client = connect(&database).await?;
     if database.is_local() {
         database::migrate(&mut client).await?;
+    } else {
+        eprintln!(
+            "note: the database is not on this machine: `cargo dev migrate` applies what migrations it lacks"
+        );
     }
     if arguments.seed {
         seed(&database, &client).await?;
@@ -178,7 +182,7 @@ async fn prepare_and_serve(
 async fn connect(database: &Database) -> Result<tokio_postgres::Client, Error> {
     shared::db::connect(database).await.map_err(|error| {
         format!(
-            "the database {} cannot be used ({error}): correct DATABASE_URL, or unset it and cargo dev starts one",
+            "the database {} cannot be used ({error}): correct DATABASE_URL (without it, cargo dev starts one)",
             place(database)
         )
         .into()

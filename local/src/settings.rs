@@ -1,15 +1,15 @@
 //! What `cargo dev` reads from the environment and `.env`, and what it makes up where they are silent.
 
 use std::{
-    fs::{self, File},
+    fs,
     io::{ErrorKind, Write},
-    os::unix::fs::OpenOptionsExt,
     path::Path,
 };
 
 use axum::http::{HeaderName, HeaderValue, Method, header};
 use ring::rand::{SecureRandom, SystemRandom};
 use shared::Config;
+use tempfile::NamedTempFile;
 use tokio::net::TcpListener;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
@@ -21,7 +21,11 @@ pub fn config() -> Result<Config, Error> {
     match dotenvy::from_path_iter(".env") {
         Ok(variables) => {
             for variable in variables {
-                let (name, value) = variable.map_err(|error| format!(".env cannot be read: {error}"))?;
+                // The error quotes the line, which may hold a secret.
+                let (name, value) = variable.map_err(|_| {
+                    ".env cannot be read: a line is not NAME=value, where a value with spaces, $ or # stands in \
+                     single quotes"
+                })?;
                 config.set_default(&name, &value);
             }
         }
@@ -50,12 +54,16 @@ fn kept_secret(file: &Path) -> std::io::Result<String> {
         Err(error) if error.kind() == ErrorKind::NotFound => {}
         read => return read,
     }
+    let folder = file.parent().unwrap_or(file);
+    let mut new = NamedTempFile::new_in(folder)?;
     let mut bytes = [0; 32];
     SystemRandom::new()
         .fill(&mut bytes)
         .map_err(|_| std::io::Error::other("the system gives no random bytes"))?;
     let secret: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    File::options().write(true).create_new(true).mode(0o600).open(file)?.write_all(secret.as_bytes())?;
+    // Whole or not at all, and for its owner's eyes only.
+    new.write_all(secret.as_bytes())?;
+    new.persist(file)?;
     Ok(secret)
 }
 

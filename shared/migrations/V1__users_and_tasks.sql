@@ -1,7 +1,7 @@
 -- Users, and the tasks each of them has.
 --
--- Ids are UUIDv7 and made by the functions before the INSERT, so that a lost answer can be followed by the
--- same INSERT again without a second row. Limits are checked by the functions, which can tell a person what is
+-- Ids are UUIDv7 and made by the functions before the INSERT: they begin with the time, so new rows stand together
+-- at the end of each index. Limits are checked by the functions, which can tell a person what is
 -- wrong; the CHECKs here are for everything else that writes.
 
 CREATE TABLE users (

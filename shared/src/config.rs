@@ -1,7 +1,7 @@
 //! Configuration from environment variables. An empty variable counts as unset, because `sam local`
 //! and a SAM template declare variables that have no value.
 
-use std::{collections::HashMap, fmt, str::FromStr, time::Duration};
+use std::{collections::HashMap, fmt, net::IpAddr, str::FromStr, time::Duration};
 
 use tokio_postgres::config::{Host, SslMode};
 
@@ -152,18 +152,20 @@ impl Database {
     /// Whether every host of the URL is this machine: a Unix socket, `localhost`, a loopback address, or the
     /// name by which a container knows its host.
     pub fn is_local(&self) -> bool {
-        self.postgres.get_hosts().iter().all(is_local)
+        is_local(&self.postgres)
     }
 }
 
-fn is_local(host: &Host) -> bool {
-    match host {
+fn is_local(postgres: &tokio_postgres::Config) -> bool {
+    let host_is_local = |host: &Host| match host {
         Host::Unix(_) => true,
         Host::Tcp(name) => {
             matches!(name.as_str(), "localhost" | "host.docker.internal")
-                || name.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+                || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
         }
-    }
+    };
+    // With `hostaddr` the name is only what the certificate must be for.
+    postgres.get_hosts().iter().all(host_is_local) && postgres.get_hostaddrs().iter().all(IpAddr::is_loopback)
 }
 
 const DATABASE_URL_FORM: &str =
@@ -201,7 +203,7 @@ fn parse_database_url(url: &str) -> Option<(tokio_postgres::Config, Option<Strin
     if postgres.get_hosts().is_empty() || postgres.get_user().is_none() {
         return None;
     }
-    postgres.ssl_mode(sslmode.unwrap_or(if postgres.get_hosts().iter().all(is_local) {
+    postgres.ssl_mode(sslmode.unwrap_or(if is_local(&postgres) {
         SslMode::Disable
     } else {
         SslMode::Require
@@ -288,6 +290,9 @@ mod tests {
             let url = format!("postgres://u:p@{host}/d");
             assert_eq!(database(&url).postgres.get_ssl_mode(), mode, "{host}");
         }
+        let elsewhere = database("postgres://u:p@localhost/d?hostaddr=203.0.113.5");
+        assert_eq!(elsewhere.postgres.get_ssl_mode(), SslMode::Require);
+        assert!(!elsewhere.is_local());
     }
 
     #[test]

@@ -85,7 +85,7 @@ impl Db {
     /// [`Error::Statement`] when PostgreSQL refuses the statement.
     pub async fn query(&self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, Error> {
         // A function that was frozen learns that its connection was closed meanwhile only once the
-        // connection's own task has run. Two turns of the executor are enough for that.
+        // connection's own task has run. If the news has arrived, two turns of the executor are enough.
         yield_now().await;
         yield_now().await;
         let client = self.pool.get().await?;
@@ -157,7 +157,7 @@ fn root_store(file: &str) -> Result<RootCertStore, Box<dyn std::error::Error>> {
 #[derive(Debug)]
 pub enum Error {
     /// The database cannot be reached, is too busy, or did not answer in time. The text is for the log: it
-    /// holds no value of a statement and nothing of the URL but the host's name.
+    /// holds no value of a statement and no password.
     Unavailable(String),
     /// PostgreSQL refused the statement, or its answer is not what the code expects.
     Statement(tokio_postgres::Error),

@@ -176,8 +176,6 @@ impl IntoResponse for Error {
 impl From<db::Error> for Error {
     fn from(error: db::Error) -> Self {
         match error {
-            // The user was deleted between the token's check and the insert.
-            ref error if error.constraint() == Some("tasks_user_id_fkey") => Self::InvalidToken,
             db::Error::Unavailable(reason) => {
                 tracing::error!(reason, "database unavailable");
                 Self::Unavailable

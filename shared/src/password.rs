@@ -60,11 +60,19 @@ impl Hasher {
     }
 
     /// Whether `password` belongs to `hash`. Without a hash the answer is no, after the same work, so that the
-    /// time does not tell whether the account exists. `$2a$`, `$2b$` and `$2y$` are all read.
+    /// time does not tell whether the account exists (for hashes of the configured cost). `$2a$`, `$2b$` and `$2y$`
+    /// are all read; what is stored but no bcrypt hash is nobody's password.
     ///
     /// # Errors
-    /// [`Error::Internal`] when what is stored is not a bcrypt hash.
+    /// [`Error::Internal`] when the work cannot be done.
     pub async fn verify(&self, password: String, hash: Option<String>) -> Result<bool, Error> {
+        let hash = hash.filter(|hash| {
+            let is_bcrypt = hash.parse::<bcrypt::HashParts>().is_ok();
+            if !is_bcrypt {
+                tracing::error!("what is stored as a user's password hash is not bcrypt");
+            }
+            is_bcrypt
+        });
         // What bcrypt would cut cannot have been stored, and is wrong even where the rest is right.
         let may_match = hash.is_some() && password.len() <= MAX_BYTES && !password.contains('\0');
         let hash = hash.unwrap_or_else(|| self.nobodys_hash());
@@ -132,6 +140,15 @@ mod tests {
         let hasher = hasher("4");
         let hash = hasher.hash(password("abcdefgh").unwrap()).await.unwrap();
         assert!(!hasher.verify("abcdefgh\0anything".to_owned(), Some(hash)).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn what_is_not_bcrypt_is_nobodys_password() {
+        for stored in ["", "correct horse battery", "$argon2id$v=19$m=65536,t=3,p=4$c2FsdA$aGFzaA"] {
+            let verified =
+                hasher("4").verify("correct horse battery".to_owned(), Some(stored.to_owned())).await;
+            assert!(!verified.unwrap(), "{stored}");
+        }
     }
 
     #[tokio::test]

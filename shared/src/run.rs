@@ -23,7 +23,7 @@ pub async fn run(build: impl FnOnce(&Config, Db) -> Result<Router, config::Error
         Ok(routes) => routes,
         Err(error) => return fail(&error),
     };
-    // Init time is not billed per request and has a whole vCPU: connect now, not in the first request.
+    // The first request should not have to wait for it.
     db.warm_up().await;
     match lambda_http::run(http::finish(routes)).await {
         Ok(()) => ExitCode::SUCCESS,

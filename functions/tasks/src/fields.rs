@@ -14,7 +14,6 @@ use jiff::{
     civil::{DateTime, Time},
     fmt::temporal::Pieces,
 };
-use serde::{Deserialize, Serialize};
 use shared::error::{Invalid, Rule};
 
 /// 1 to 255 characters after trimming.
@@ -50,8 +49,7 @@ impl Description {
 }
 
 /// How much a task matters. `low` < `medium` < `high`.
-#[derive(Clone, Copy, Default, Deserialize, Deserr, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Default, Deserr)]
 #[deserr(error = Invalid, try_from(String) = Priority::new -> Rule)]
 pub enum Priority {
     Low,
@@ -87,16 +85,19 @@ pub struct Tags(pub Option<String>);
 impl Tags {
     fn new<'a>(sent: impl Iterator<Item = &'a str>) -> Result<Self, Rule> {
         let mut tags: Vec<&str> = Vec::new();
+        let mut length = 0;
         for tag in sent.map(str::trim).filter(|tag| !tag.is_empty()) {
-            if !tags.contains(&without_nul(tag)?) {
-                tags.push(tag);
+            if tags.contains(&without_nul(tag)?) {
+                continue;
             }
+            length += tag.chars().count() + usize::from(!tags.is_empty());
+            // Here, and not at the end: looking for repeats among many tags would take long.
+            if length > 500 {
+                return Err(Rule::new("string_too_long", "Tags should have at most 500 characters together"));
+            }
+            tags.push(tag);
         }
-        let tags = tags.join(",");
-        if tags.chars().count() > 500 {
-            return Err(Rule::new("string_too_long", "Tags should have at most 500 characters together"));
-        }
-        Ok(Self(Some(tags).filter(|tags| !tags.is_empty())))
+        Ok(Self(Some(tags.join(",")).filter(|tags| !tags.is_empty())))
     }
 }
 

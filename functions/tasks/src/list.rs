@@ -24,6 +24,9 @@ use crate::{
 /// answer's headers and envelope need a part.
 const MAX_BYTES: usize = 5_500_000;
 
+/// More tasks than fit in [`MAX_BYTES`], however small, so that no more are read than it takes to know.
+const MOST_TASKS: i64 = 20_000;
+
 /// Filters, order and page. Every parameter is optional.
 #[derive(Deserr)]
 #[deserr(error = Invalid)]
@@ -43,7 +46,7 @@ pub struct ListQuery {
     #[deserr(default, try_from(String) = Order::new -> Rule)]
     order: Order,
     #[deserr(default, try_from(String) = parse_limit -> Rule)]
-    limit: Option<i64>,
+    limit: Option<u8>,
     #[deserr(default, try_from(String) = parse_cursor -> Rule)]
     cursor: Option<Cursor>,
 }
@@ -108,7 +111,7 @@ fn parse_search(sent: String) -> Result<Option<String>, Rule> {
     Ok(Some(sent).filter(|text| !text.is_empty()))
 }
 
-fn parse_limit(sent: String) -> Result<Option<i64>, Rule> {
+fn parse_limit(sent: String) -> Result<Option<u8>, Rule> {
     match sent.parse() {
         Ok(limit @ 1..=200) => Ok(Some(limit)),
         _ => Err(Rule::new("int_parsing", "limit should be a whole number from 1 to 200")),
@@ -143,13 +146,13 @@ pub async fn list(
                 (&query.cursor.as_ref().and_then(Cursor::key), Type::TEXT),
                 (&query.cursor.as_ref().map(|cursor| cursor.id), Type::UUID),
                 // One more than asked for tells whether there is a next page.
-                (&query.limit.map(|limit| limit + 1), Type::INT8),
+                (&query.limit.map_or(MOST_TASKS, |limit| i64::from(limit) + 1), Type::INT8),
             ],
         )
         .await?;
     let mut tasks = tasks(&rows)?;
 
-    let page = query.limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(usize::MAX);
+    let page = query.limit.map_or(usize::MAX, usize::from);
     let has_next = tasks.len() > page;
     tasks.truncate(page);
 

@@ -127,7 +127,12 @@ pub async fn create(
                 (&new.due_date.text(), Type::TEXT),
             ],
         )
-        .await?;
+        .await
+        .map_err(|error| match error.constraint() {
+            // The user was deleted while the statement ran.
+            Some("tasks_user_id_fkey") => Error::InvalidToken,
+            _ => error.into(),
+        })?;
     let location = [(header::LOCATION, format!("{}/tasks/{id}", prefix.0))];
     Ok((StatusCode::CREATED, location, Task::of_caller(row)?))
 }

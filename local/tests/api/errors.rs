@@ -4,7 +4,7 @@ use axum::http::Method;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use crate::support::{Api, PASSWORD};
+use crate::support::{Api, PASSWORD, User};
 
 #[tokio::test]
 async fn an_unknown_path_is_404() {
@@ -53,7 +53,7 @@ async fn head_is_get_without_the_body() {
 }
 
 /// The routes that read a body.
-async fn routes(api: &Api) -> (crate::support::User, [(Method, String); 5]) {
+async fn routes(api: &Api) -> (User, [(Method, String); 5]) {
     let user = api.user("ada").await;
     let id = api.task(&user, &json!({ "title": "x" })).await["id"].as_str().unwrap().to_owned();
     let routes = [
@@ -181,6 +181,7 @@ async fn without_a_database_every_route_that_needs_it_is_503() {
         (Method::GET, id, Value::Null),
         (Method::PUT, id, json!({ "title": "x" })),
         (Method::DELETE, id, Value::Null),
+        (Method::PATCH, &format!("{id}/complete"), Value::Null),
     ] {
         let call = api.call(method, path).by(&user);
         let answer = if body.is_null() { call.send().await } else { call.json(&body).await };
@@ -190,20 +191,43 @@ async fn without_a_database_every_route_that_needs_it_is_503() {
     assert_eq!(api.get("/tasks").send().await.status, 401);
 }
 
-#[tokio::test]
-async fn a_statement_that_the_server_cancels_is_503_and_the_next_one_works() {
-    let api = Api::with(&[("DATABASE_MAX_CONNECTIONS", "1")]).await;
-    let user = api.user("ada").await;
+/// Lists the tasks of `user` while another session holds them locked, does `what` to the waiting backend, and tells
+/// the status.
+async fn interrupted(api: &Api, user: &User, what: &str) -> u16 {
     let sql = api.sql().await;
-    // The one connection of the pool waits for a lock when it is cut.
     sql.batch_execute("BEGIN; LOCK TABLE tasks").await.unwrap();
-    let waiting = tokio::spawn(api.get("/tasks").by(&user).send());
-    let others = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
-                  WHERE datname = current_database() AND wait_event_type = 'Lock'";
-    while sql.query_one(others, &[]).await.unwrap().get::<_, i64>(0) == 0 {
+    let waiting = tokio::spawn(api.get("/tasks").by(user).send());
+    let interrupt = format!(
+        "SELECT count({what}(pid)) FROM pg_stat_activity \
+         WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    );
+    while sql.query_one(&interrupt, &[]).await.unwrap().get::<_, i64>(0) == 0 {
         tokio::task::yield_now().await;
     }
     sql.batch_execute("ROLLBACK").await.unwrap();
-    assert_eq!(waiting.await.unwrap().status, 503);
-    assert_eq!(api.get("/tasks").by(&user).send().await.status, 200);
+    waiting.await.unwrap().status
+}
+
+#[tokio::test]
+async fn a_statement_that_is_cut_or_cancelled_is_503_and_the_next_one_works() {
+    let api = Api::with(&[("DATABASE_MAX_CONNECTIONS", "1")]).await;
+    let user = api.user("ada").await;
+    for what in ["pg_terminate_backend", "pg_cancel_backend"] {
+        assert_eq!(interrupted(&api, &user, what).await, 503, "{what}");
+        assert_eq!(api.get("/tasks").by(&user).send().await.status, 200, "{what}");
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_was_closed_while_idle_is_replaced() {
+    let api = Api::with(&[("DATABASE_MAX_CONNECTIONS", "1")]).await;
+    let user = api.user("ada").await;
+    let sql = api.sql().await;
+    let others = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    for _ in 0..5 {
+        let terminated = sql.query(&format!("SELECT pg_terminate_backend(pid) {others}"), &[]).await.unwrap();
+        assert_eq!(terminated.len(), 1);
+        while !sql.query(&format!("SELECT {others}"), &[]).await.unwrap().is_empty() {}
+        assert_eq!(api.get("/tasks").by(&user).send().await.status, 200);
+    }
 }

@@ -1,3 +1,5 @@
+use std::time::{Duration, Instant};
+
 use axum::http::Method;
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -166,6 +168,16 @@ async fn tags_are_trimmed_and_lose_empty_ones_and_repeats() {
     ] {
         assert_eq!(api.task(&ada, &json!({ "title": "x", "tags": sent })).await["tags"], stored, "{sent}");
     }
+}
+
+#[tokio::test]
+async fn many_tags_are_refused_in_no_time() {
+    let (api, ada) = ada().await;
+    let tags: Vec<_> = (0..12_000).map(|number| format!("{number:x}")).collect();
+    let started = Instant::now();
+    let answer = api.post("/tasks").by(&ada).json(&json!({ "title": "x", "tags": tags.join(",") })).await;
+    assert_eq!(answer.bad_fields(), ["body.tags"]);
+    assert!(started.elapsed() < Duration::from_millis(500), "{:?}", started.elapsed());
 }
 
 #[tokio::test]
@@ -351,4 +363,19 @@ async fn an_id_that_is_no_canonical_uuid_is_not_found() {
         }
     }
     assert_eq!(api.get(&path(&task)).by(&ada).send().await.body, task, "it is as it was");
+}
+
+#[tokio::test]
+async fn a_task_for_a_user_who_is_being_deleted_is_401() {
+    let (api, ada) = ada().await;
+    let sql = api.sql().await;
+    sql.batch_execute("BEGIN; DELETE FROM users").await.unwrap();
+    let call = api.post("/tasks").by(&ada);
+    let waiting = tokio::spawn(async move { call.json(&json!({ "title": "x" })).await });
+    let is_waiting =
+        "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    while api.sql().await.query(is_waiting, &[]).await.unwrap().is_empty() {}
+    sql.batch_execute("COMMIT").await.unwrap();
+    let answer = waiting.await.unwrap();
+    assert_eq!((answer.status, answer.code()), (401, "invalid_token"));
 }
