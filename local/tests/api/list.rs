@@ -226,7 +226,7 @@ async fn a_list_that_lambda_cannot_carry_is_422_and_names_limit() {
     };
     only_fill("x", 4_000).await;
     assert_eq!(list(&api, &ada, "").await.body.as_array().unwrap().len(), 4_000);
-    // However small they are, no more than could fit are read.
+    // Nor is a list of tasks as small as can be cut short, though not all of them are read.
     sql.execute("DELETE FROM tasks", &[]).await.unwrap();
     let tiny = "INSERT INTO tasks (id, user_id) SELECT gen_random_uuid(), $1::text::uuid FROM generate_series(1, 30000)";
     sql.execute(tiny, &[&ada.id]).await.unwrap();
