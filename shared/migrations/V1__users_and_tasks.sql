@@ -30,7 +30,7 @@ CREATE TABLE tasks (
     -- Comma-separated, as on the wire.
     tags        text CHECK (char_length(tags) BETWEEN 1 AND 500),
     -- A time on the user's clock, whatever zone they are in: no time zone.
-    due_date    timestamp CHECK (isfinite(due_date)),
+    due_date    timestamp CHECK (due_date >= '0001-01-01' AND due_date < '10000-01-01'),
     created_at  timestamptz NOT NULL DEFAULT now(),
     updated_at  timestamptz NOT NULL DEFAULT now()
 );

@@ -239,11 +239,12 @@ impl<T: Deserr<Invalid>, S: Sync> OptionalFromRequest<S> for Json<T> {
     }
 }
 
+/// Whether there is one `Content-Type`, and it is JSON, whatever its parameters (RFC 9110 §8.3).
 fn is_json(headers: &HeaderMap) -> bool {
-    headers
-        .get(header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok()?.parse::<mime::Mime>().ok())
-        .is_some_and(|mime| mime.essence_str() == mime::APPLICATION_JSON.essence_str())
+    let mut values = headers.get_all(header::CONTENT_TYPE).iter();
+    let (Some(value), None) = (values.next(), values.next()) else { return false };
+    let essence = value.to_str().ok().and_then(|value| value.split(';').next());
+    essence.is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json"))
 }
 
 /// Any JSON value in which no object has two members of one name.

@@ -81,7 +81,7 @@ fn parse_email(sent: String) -> Result<String, Rule> {
     let options = Options::default().with_required_tld().without_domain_literal().without_display_text();
     let fits = email.len() <= 254
         && email.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"')
-        && EmailAddress::parse_with_options(&email, options).is_ok();
+        && EmailAddress::parse_with_options(&email, options).is_ok_and(|email| is_host_name(email.domain()));
     if fits {
         Ok(email)
     } else {
@@ -90,6 +90,13 @@ fn parse_email(sent: String) -> Result<String, Rule> {
             "Email should be an address such as name@example.com, in ASCII, of at most 254 characters",
         ))
     }
+}
+
+/// Letters, digits and hyphens, and at the end not an address's number (RFC 1123 §2.1).
+fn is_host_name(domain: &str) -> bool {
+    let ends_in_a_number =
+        domain.rsplit('.').next().is_none_or(|last| last.bytes().all(|b| b.is_ascii_digit()));
+    !ends_in_a_number && domain.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'.')
 }
 
 fn parse_username(sent: Option<String>) -> Result<Option<String>, Rule> {
@@ -144,6 +151,9 @@ mod tests {
             "A <a@b.com>",
             "\"a b\"@c.com",
             "a@[127.0.0.1]",
+            "a@127.0.0.1",
+            "a@b.1",
+            "a@b_c.com",
             "a@-b.com",
             "a@b..com",
             ".a@b.com",

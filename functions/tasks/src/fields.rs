@@ -154,15 +154,25 @@ impl DueDate {
 /// ISO 8601, as RFC 9557 narrows it. With an offset the time is turned into UTC; a fraction of a second is
 /// dropped; a date alone means its midnight.
 fn wall_clock(sent: &str) -> Option<DateTime> {
-    let pieces = Pieces::parse(sent).ok()?;
-    if pieces.time_zone_annotation().is_some() {
+    // A zone or calendar in brackets would change what the digits mean.
+    if sent.contains('[') {
         return None;
     }
+    let sent = with_nanoseconds(sent);
+    let pieces = Pieces::parse(&sent).ok()?;
     let local = pieces.date().to_datetime(pieces.time().unwrap_or(Time::midnight()));
     let offset = pieces.to_numeric_offset().map_or(0, |offset| offset.seconds());
     let utc = local.checked_sub(SignedDuration::from_secs(offset.into())).ok()?;
     let to_the_second = utc.with().subsec_nanosecond(0).build().ok()?;
     YEARS.contains(&to_the_second.year()).then_some(to_the_second)
+}
+
+/// The text with no more than nine digits of a fraction, which is all that the parser reads.
+fn with_nanoseconds(sent: &str) -> String {
+    let Some((whole, fraction)) = sent.split_once(['.', ',']) else { return sent.to_owned() };
+    let rest = fraction.trim_start_matches(|symbol: char| symbol.is_ascii_digit());
+    let digits: String = fraction.chars().take(fraction.len() - rest.len()).take(9).collect();
+    format!("{whole}.{digits}{rest}")
 }
 
 /// A field of a partial update: `None` when it was not sent, which is another thing than null.

@@ -126,13 +126,23 @@ async fn a_body_of_another_type_is_415() {
     let api = Api::new().await;
     let (user, routes) = routes(&api).await;
     for (method, path) in &routes {
-        for kind in ["", "text/plain", "application/x-www-form-urlencoded", "application/jsonx", "json"] {
+        for kind in [
+            "",
+            "text/plain",
+            "application/x-www-form-urlencoded",
+            "application/jsonx",
+            "json",
+            "application/json,text/plain",
+        ] {
             let call = api.call(method.clone(), path).by(&user);
             let call = if kind.is_empty() { call } else { call.header("content-type", kind) };
             let answer = call.raw("{}").await;
             assert_eq!((answer.status, answer.code()), (415, "not_json"), "{path} {kind}");
         }
-        for kind in ["application/json;charset=utf-8", "Application/JSON"] {
+        let twice = api.call(method.clone(), path).by(&user).header("content-type", "text/plain");
+        assert_eq!(twice.body("{}").await.status, 415, "{path}: two headers");
+        for kind in ["application/json;charset=utf-8", "Application/JSON", "application/json ; charset=UTF-8"]
+        {
             let answer =
                 api.call(method.clone(), path).by(&user).header("content-type", kind).raw("[]").await;
             assert_eq!(answer.status, 422, "{path} {kind}");

@@ -120,6 +120,10 @@ async fn each_field_is_taken_at_its_limit_and_refused_past_it() {
         ("due_date", json!("-000001-12-31T00:00"), false),
         ("due_date", json!("0001-01-01T00:00+01:00"), false),
         ("due_date", json!("2026-01-30T10:00[Europe/Paris]"), false),
+        ("due_date", json!("2026-01-30T10:00[u-ca=japanese]"), false),
+        ("due_date", json!("2026-01-30T10:00:00."), false),
+        ("due_date", json!("2026.01.30"), false),
+        ("due_date", json!("."), false),
         ("due_date", json!(1_769_767_200), false),
     ] {
         let mut new = json!({ "title": "x" });
@@ -189,6 +193,8 @@ async fn a_due_date_is_a_wall_clock_time_to_the_second() {
         (json!("2026-01-30T10:00:30.999"), json!("2026-01-30T10:00:30")),
         (json!("2026-01-30T10:00:30.999Z"), json!("2026-01-30T10:00:30")),
         (json!("2026-01-30T10:00:00Z"), json!("2026-01-30T10:00:00")),
+        (json!("2026-01-30T10:00:00.123456789012345Z"), json!("2026-01-30T10:00:00")),
+        (json!("2026-01-30T10:00:00,5+02:00"), json!("2026-01-30T08:00:00")),
         (json!("2026-01-30T10:00+02:00"), json!("2026-01-30T08:00:00")),
         (json!("2026-01-01T00:30:00+01:00"), json!("2025-12-31T23:30:00")),
         (json!("2026-01-30"), json!("2026-01-30T00:00:00")),
