@@ -20,6 +20,7 @@ CREATE UNIQUE INDEX users_username_key ON users (lower(username));
 -- An enum sorts by the order in which its values are declared: low < medium < high.
 CREATE TYPE task_priority AS ENUM ('low', 'medium', 'high');
 
+-- A row needs no more than an id and a user: every other column has a default.
 CREATE TABLE tasks (
     id          uuid PRIMARY KEY,
     user_id     uuid NOT NULL CONSTRAINT tasks_user_id_fkey REFERENCES users ON DELETE CASCADE,

@@ -50,8 +50,9 @@ impl Config {
     /// `DATABASE_URL` and `DATABASE_MAX_CONNECTIONS` (1 to 1,000, default 1: a Lambda function answers one
     /// request at a time).
     ///
-    /// The URL is taken as Neon shows it. `sslmode` means: `disable`, `prefer` as in libpq; `require`,
-    /// `verify-ca` and `verify-full` all verify the chain and the host name. Without it, TLS is required
+    /// The URL is taken as Neon shows it. Of `sslmode`, `disable` never uses TLS, `allow` and `prefer` use it where
+    /// the server offers it, and `require`, `verify-ca` and `verify-full` insist; TLS always verifies the chain and
+    /// the host name. Without it, TLS is required
     /// unless the database is on this machine. `sslrootcert` names a PEM file of authorities to trust
     /// instead of the web's.
     ///

@@ -28,6 +28,7 @@ pub struct Issuer {
 #[derive(Clone)]
 pub struct Verifier {
     keys: Arc<[DecodingKey]>,
+    validation: Arc<Validation>,
 }
 
 /// What sign-up and login answer (RFC 6749 §5.1), with the user beside it.
@@ -99,17 +100,17 @@ impl Verifier {
         install_provider();
         let keys = [Some(config.jwt_secret()?), config.jwt_secret_previous()?];
         let keys = keys.into_iter().flatten().map(|secret| DecodingKey::from_secret(secret.as_bytes()));
-        Ok(Self { keys: keys.collect() })
+        // The library reads the system's clock and, by default, allows 60 s of leeway and ignores `nbf`:
+        // times are checked in `verify`.
+        let mut validation = Validation::new(Algorithm::HS256);
+        validation.validate_exp = false;
+        validation.required_spec_claims.clear();
+        Ok(Self { keys: keys.collect(), validation: Arc::new(validation) })
     }
 
     /// The user a token is for, if it is good at `now`. Why it is not good is nobody's business.
     pub fn verify(&self, token: &str, now: Timestamp) -> Option<Uuid> {
-        // The library reads the system's clock and, by default, allows 60 s of leeway and ignores `nbf`:
-        // times are checked below.
-        let mut validation = Validation::new(Algorithm::HS256);
-        validation.validate_exp = false;
-        validation.required_spec_claims.clear();
-        let decode = |key| jsonwebtoken::decode::<VerifiedClaims>(token, key, &validation).ok();
+        let decode = |key| jsonwebtoken::decode::<VerifiedClaims>(token, key, &self.validation).ok();
         let token = self.keys.iter().find_map(decode)?;
 
         let now = now.as_second();

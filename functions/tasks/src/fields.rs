@@ -142,9 +142,7 @@ impl DueDate {
             Rule::new("datetime_parsing", "Due date should be a time such as 2026-01-30T10:00 or a date")
         })
     }
-}
 
-impl DueDate {
     /// As PostgreSQL reads it. The driver's own conversion fails on the last day of the year 9999.
     pub fn text(self) -> Option<String> {
         self.0.map(|due_date| due_date.to_string())

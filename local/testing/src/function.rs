@@ -187,6 +187,14 @@ impl Function {
         }
     }
 
+    /// The number of its process.
+    ///
+    /// # Panics
+    /// It has ended.
+    pub fn pid(&self) -> u32 {
+        self.process.id().unwrap_or_else(|| panic!("the function has ended"))
+    }
+
     /// What the function has written to its standard output and error so far.
     pub fn output(&self) -> String {
         let output = self.output.lock().unwrap_or_else(PoisonError::into_inner);
