@@ -11,7 +11,7 @@ use rustls::{
     ClientConfig, RootCertStore,
     pki_types::{CertificateDer, pem::PemObject},
 };
-use tokio::time::timeout;
+use tokio::{task::yield_now, time::timeout};
 use tokio_postgres::{
     Row,
     error::SqlState,
@@ -55,8 +55,7 @@ impl Db {
         let manager = Manager::from_config(
             postgres,
             tls,
-            // Looks only whether the connection is known to be closed: no round trip. A function that was frozen
-            // knows by then: the connection's own task runs before the event has reached a handler.
+            // Looks only whether the connection is known to be closed: no round trip.
             ManagerConfig { recycling_method: RecyclingMethod::Fast },
         );
         let pool = Pool::builder(manager)
@@ -85,6 +84,10 @@ impl Db {
     /// [`Error::Unavailable`] when no connection can be had or the answer does not come in time;
     /// [`Error::Statement`] when PostgreSQL refuses the statement.
     pub async fn query(&self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, Error> {
+        // A function that was frozen learns that its connection was closed meanwhile only once the
+        // connection's own task has run. If the news has arrived, two turns of the executor are enough.
+        yield_now().await;
+        yield_now().await;
         let client = self.pool.get().await?;
         let result = match timeout(STATEMENT_TIMEOUT, client.query_typed(sql, params)).await {
             Ok(result) => result.map_err(Error::from),
