@@ -1,7 +1,7 @@
 //! The developer's machine: every function's routes together, as API Gateway would route to them.
 
 use axum::Router;
-use shared::{Config, Db, config, http};
+use shared::{Config, Db, config, http, telemetry};
 
 /// Every route of every function, and what surrounds them in each.
 ///
@@ -15,5 +15,5 @@ pub fn api(config: &Config) -> Result<Router, config::Error> {
         .merge(account::router(account::App::new(config, db.clone())?))
         .merge(tasks::router(tasks::App::new(config, db.clone())?))
         .merge(health::router(db));
-    Ok(http::finish(routes))
+    Ok(http::finish(routes, telemetry::to_terminal))
 }

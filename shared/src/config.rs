@@ -1,5 +1,5 @@
-//! Configuration from environment variables. An empty variable counts as unset, because `sam local`
-//! and a SAM template declare variables that have no value.
+//! Configuration from environment variables and, in a function, from SSM Parameter Store. An empty variable counts as
+//! unset, because `sam local` and a SAM template declare variables that have no value.
 
 use std::{collections::HashMap, fmt, net::IpAddr, str::FromStr, time::Duration};
 
@@ -47,6 +47,29 @@ impl Config {
         }
     }
 
+    /// `SSM_PARAMETER_PATH`: below which secrets are looked for that the environment does not hold, such as `/todo/prod`.
+    ///
+    /// # Errors
+    /// When it is no path of parameters.
+    pub(crate) fn parameter_path(&self) -> Result<Option<&str>, Error> {
+        let Some(path) = self.get("SSM_PARAMETER_PATH") else { return Ok(None) };
+        if !path.starts_with('/') || path.ends_with('/') {
+            return Err(Error::new(format!(
+                "SSM_PARAMETER_PATH is `{path}`: it should be a path such as /todo/prod, without a slash at its end"
+            )));
+        }
+        Ok(Some(path))
+    }
+
+    /// A variable that has to be set is not.
+    fn unset(&self, name: &str, form: &str) -> Error {
+        let parameter = match self.get("SSM_PARAMETER_PATH") {
+            Some(path) => format!(", and there is no parameter {path}/{name}"),
+            None => String::new(),
+        };
+        Error::new(format!("{name} is not set{parameter}: it should be {form}"))
+    }
+
     /// `DATABASE_URL` and `DATABASE_MAX_CONNECTIONS` (1 to 1,000, default 1: a Lambda function answers one
     /// request at a time).
     ///
@@ -59,9 +82,7 @@ impl Config {
     /// # Errors
     /// When the URL is missing or is no PostgreSQL URL, or the number is out of range.
     pub fn database(&self) -> Result<Database, Error> {
-        let url = self.get("DATABASE_URL").ok_or_else(|| {
-            Error::new(format!("DATABASE_URL is not set: it should be {DATABASE_URL_FORM}"))
-        })?;
+        let url = self.get("DATABASE_URL").ok_or_else(|| self.unset("DATABASE_URL", DATABASE_URL_FORM))?;
         let (postgres, root_certificates) = parse_database_url(url).ok_or_else(|| {
             Error::new(format!(
                 "DATABASE_URL cannot be read: it should be {DATABASE_URL_FORM}, with the special \
@@ -77,8 +98,7 @@ impl Config {
     /// # Errors
     /// When it is unset, shorter than 32 bytes, or the demo secret for a database elsewhere.
     pub fn jwt_secret(&self) -> Result<&str, Error> {
-        self.optional_secret("JWT_SECRET")?
-            .ok_or_else(|| Error::new(format!("JWT_SECRET is not set: it should be {JWT_SECRET_FORM}")))
+        self.optional_secret("JWT_SECRET")?.ok_or_else(|| self.unset("JWT_SECRET", JWT_SECRET_FORM))
     }
 
     /// `JWT_SECRET_PREVIOUS`: still verifies tokens while a secret is being replaced.

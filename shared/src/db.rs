@@ -4,7 +4,10 @@
 //! executed in one message. That needs no prepared statement, so it works behind a pooler in transaction
 //! mode (Neon's `-pooler` host, PgBouncer), and costs one round trip even on a new connection.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use deadpool_postgres::{Manager, ManagerConfig, Pool, PoolError, RecyclingMethod, Runtime};
 use rustls::{
@@ -22,6 +25,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 use crate::{
     Config,
     config::{self, Database},
+    telemetry,
 };
 
 /// A parameter of a statement: its value and its PostgreSQL type.
@@ -31,7 +35,8 @@ pub type Param<'a> = (&'a (dyn ToSql + Sync), Type);
 /// Neon compute answers in a few hundred milliseconds.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long a statement may take. With [`CONNECT_TIMEOUT`] it stays well inside API Gateway's 30 s.
+/// How long a statement may take. With [`CONNECT_TIMEOUT`], once for a free place in the pool and once for the connection, it
+/// stays inside [`REQUEST_DEADLINE`](crate::http::REQUEST_DEADLINE).
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long a starting function waits for its first connection. Lambda allows 10 s for the whole init.
@@ -84,6 +89,13 @@ impl Db {
     /// [`Error::Unavailable`] when no connection can be had or the answer does not come in time;
     /// [`Error::Statement`] when PostgreSQL refuses the statement.
     pub async fn query(&self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, Error> {
+        let started = Instant::now();
+        let result = self.query_untimed(sql, params).await;
+        telemetry::note(|notes| notes.database += started.elapsed());
+        result
+    }
+
+    async fn query_untimed(&self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, Error> {
         // A function that was frozen learns that its connection was closed meanwhile only once the
         // connection's own task has run. If the news has arrived, two turns of the executor are enough.
         yield_now().await;

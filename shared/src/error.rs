@@ -91,7 +91,7 @@ impl Error {
         }
     }
 
-    fn code(&self) -> &'static str {
+    pub(crate) fn code(&self) -> &'static str {
         match self {
             Self::EmptyBody => "empty_body",
             Self::UnreadableBody => "unreadable_body",

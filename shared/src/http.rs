@@ -1,11 +1,19 @@
 //! HTTP: what surrounds every function's routes, and the extractors that carry our error shape.
 
-use std::{any::Any, panic::AssertUnwindSafe, time::Instant};
+use std::{
+    any::Any,
+    panic::AssertUnwindSafe,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
 
 use axum::{
     Router,
     body::Body,
-    extract::{FromRef, FromRequest, FromRequestParts, OptionalFromRequest, Request},
+    extract::{FromRef, FromRequest, FromRequestParts, MatchedPath, OptionalFromRequest, Request},
     http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header, request::Parts, uri::PathAndQuery},
     middleware::{self, Next},
     response::{IntoResponse, Response},
@@ -21,10 +29,16 @@ use serde::{
     de::{self, MapAccess, SeqAccess, Visitor},
 };
 use serde_json::{Map, Value};
+use tokio::time::timeout;
 use tracing::Instrument;
 use uuid::Uuid;
 
-use crate::{Error, error::Invalid, jwt::Verifier};
+use crate::{
+    Error,
+    error::Invalid,
+    jwt::Verifier,
+    telemetry::{self, Answered},
+};
 
 /// The largest body that is read, in bytes. The largest sensible one, a task with every field at its limit
 /// and every character escaped, is a third of it.
@@ -32,55 +46,92 @@ pub const BODY_LIMIT: usize = 64 * 1024;
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+/// How long an answer may take before it is 503. The chain from the inside out: a connection 5 s and a statement 10 s
+/// ([`db`](crate::db)), this, the function's own timeout (25 s in template.yaml), and API Gateway's 30 s. Whoever gives up
+/// first says why; Lambda and API Gateway would say nothing.
+pub const REQUEST_DEADLINE: Duration = Duration::from_secs(22);
+
 /// Wraps a function's routes in what every answer needs: the `/api` prefix taken off, 404 and 405 in our shape,
-/// a request id, the common headers, one log line, and 500 instead of a crash.
-pub fn finish(routes: Router) -> Router {
+/// a request id, the common headers, a deadline, 500 instead of a crash, and one line of log, which `log` writes.
+pub fn finish(routes: Router, log: impl Fn(&Answered) + Clone + Send + Sync + 'static) -> Router {
     let routes = routes
         .fallback(async || Error::NotFound)
-        .method_not_allowed_fallback(async || Error::MethodNotAllowed);
+        .method_not_allowed_fallback(async || Error::MethodNotAllowed)
+        .layer(middleware::from_fn(note_route));
+    let is_first = Arc::new(AtomicBool::new(true));
+    let answer = middleware::from_fn(move |request, next| {
+        answer(request, next, is_first.swap(false, Ordering::Relaxed), log.clone())
+    });
     // The layer must run before the routes are matched, so it stands around them, not in them.
-    Router::new().fallback_service(routes).layer(middleware::from_fn(answer))
+    Router::new().fallback_service(routes).layer(answer)
 }
 
-async fn answer(request: Request, next: Next) -> Response {
-    let request_id = request_id(&request);
-    let span = tracing::info_span!(
-        "request",
-        method = %request.method(),
-        path = request.uri().path(),
-        request_id
-    );
-    answer_to(request, next, &request_id).instrument(span).await
-}
-
-async fn answer_to(mut request: Request, next: Next, request_id: &str) -> Response {
+async fn answer(request: Request, next: Next, cold_start: bool, log: impl Fn(&Answered)) -> Response {
     let started = Instant::now();
-    let is_head = request.method() == Method::HEAD;
-
-    let mut response = if is_altered(&request) {
-        Error::NotFound.into_response()
-    } else {
-        take_prefix_off(&mut request);
-        let response = AssertUnwindSafe(next.run(request)).catch_unwind().await;
-        response.unwrap_or_else(|panic| log_panic(&*panic).into_response())
-    };
-    if let Some(error) = response.extensions_mut().remove::<Error>() {
-        let (mut parts, _) = response.into_parts();
-        let (json, body) = Json(error.body(request_id)).into_response().into_parts();
-        parts.headers.extend(json.headers);
-        parts.headers.remove(header::CONTENT_LENGTH);
-        response = Response::from_parts(parts, if is_head { Body::empty() } else { body });
+    let request_id = request_id(&request);
+    let method = request.method().clone();
+    let span = tracing::info_span!("request", request_id);
+    async {
+        let answering = timeout(REQUEST_DEADLINE, AssertUnwindSafe(answer_to(request, next)).catch_unwind());
+        let (answer, notes) = telemetry::noted(answering).await;
+        let mut response = match answer {
+            Ok(Ok(response)) => response,
+            Ok(Err(panic)) => log_panic(&*panic).into_response(),
+            Err(_) => {
+                tracing::error!("no answer within {REQUEST_DEADLINE:?}");
+                Error::Unavailable.into_response()
+            }
+        };
+        let error = response.extensions_mut().remove::<Error>();
+        let code = error.as_ref().map(Error::code);
+        if let Some(error) = error {
+            response = with_body(response, &error, &request_id, method == Method::HEAD);
+        }
+        add_headers(response.headers_mut(), &request_id);
+        log(&Answered {
+            request_id: &request_id,
+            method: method.as_str(),
+            route: notes.route.as_ref().map(MatchedPath::as_str),
+            status: response.status().as_u16(),
+            code,
+            duration: started.elapsed(),
+            database: notes.database,
+            cold_start,
+            user_id: notes.user_id,
+        });
+        response
     }
-    let headers = response.headers_mut();
+    .instrument(span)
+    .await
+}
+
+async fn answer_to(mut request: Request, next: Next) -> Response {
+    if is_altered(&request) {
+        return Error::NotFound.into_response();
+    }
+    take_prefix_off(&mut request);
+    next.run(request).await
+}
+
+async fn note_route(route: Option<MatchedPath>, request: Request, next: Next) -> Response {
+    telemetry::note(|notes| notes.route = route);
+    next.run(request).await
+}
+
+fn with_body(response: Response, error: &Error, request_id: &str, is_head: bool) -> Response {
+    let (mut parts, _) = response.into_parts();
+    let (json, body) = Json(error.body(request_id)).into_response().into_parts();
+    parts.headers.extend(json.headers);
+    parts.headers.remove(header::CONTENT_LENGTH);
+    Response::from_parts(parts, if is_head { Body::empty() } else { body })
+}
+
+fn add_headers(headers: &mut HeaderMap, request_id: &str) {
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     if let Ok(request_id) = HeaderValue::from_str(request_id) {
         headers.insert(X_REQUEST_ID, request_id);
     }
-
-    let ms = started.elapsed().as_secs_f64() * 1000.0;
-    tracing::info!(status = response.status().as_u16(), ms = format_args!("{ms:.1}"), "answered");
-    response
 }
 
 /// Whether the path is not the one that was asked for. API Gateway decodes it, and lambda_http reads what comes out as
@@ -159,6 +210,7 @@ where
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Error> {
         let token = bearer(&parts.headers).ok_or(Error::InvalidToken)?;
         let id = Verifier::from_ref(state).verify(token, Timestamp::now()).ok_or(Error::InvalidToken)?;
+        telemetry::note(|notes| notes.user_id = Some(id));
         Ok(Self { id })
     }
 }
@@ -358,7 +410,7 @@ mod tests {
         let routes = Router::new()
             .route("/panic", get(async || -> Response { panic!("a secret of the code") }))
             .route("/fine", get(async || "fine"));
-        let app = finish(routes);
+        let app = finish(routes, telemetry::to_terminal);
         for (path, status) in [("/panic", 500), ("/fine", 200)] {
             let request = Request::get(path).body(Body::empty()).unwrap();
             let response = app.clone().oneshot(request).await.unwrap();
@@ -366,6 +418,17 @@ mod tests {
             let body = response.into_body().collect().await.unwrap().to_bytes();
             assert!(!String::from_utf8_lossy(&body).contains("secret"), "{body:?}");
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_has_no_answer_at_the_deadline_is_503() {
+        let routes = Router::new().route("/hangs", get(std::future::pending::<Response>));
+        let started = tokio::time::Instant::now();
+        let request = Request::get("/hangs").body(Body::empty()).unwrap();
+        let response = finish(routes, telemetry::to_terminal).oneshot(request).await.unwrap();
+        assert_eq!(response.status().as_u16(), 503);
+        assert_eq!(response.headers()[header::RETRY_AFTER], "1");
+        assert_eq!(started.elapsed().as_secs(), REQUEST_DEADLINE.as_secs());
     }
 
     #[test]

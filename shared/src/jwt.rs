@@ -12,7 +12,7 @@ use ring::hmac;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{Config, config, error::Error, user::User};
+use crate::{Config, config, error::Error, telemetry, user::User};
 
 /// How far the clocks of two machines may be apart, in seconds.
 const LEEWAY: i64 = 5;
@@ -74,6 +74,7 @@ impl Issuer {
     /// # Errors
     /// [`Error::Internal`] when it cannot be signed.
     pub fn session(&self, user: User, now: Timestamp) -> Result<Session, Error> {
+        telemetry::note(|notes| notes.user_id = Some(user.id));
         let iat = now.as_second();
         let expires_in = self.ttl.as_secs();
         let claims = IssuedClaims {
@@ -250,6 +251,31 @@ mod tests {
         let verifier = Verifier::new(&both).unwrap();
         assert_eq!(verifier.verify(&token, at(NOW)), Some(USER));
         assert_eq!(verifier.verify(&good(), at(NOW)), Some(USER));
+    }
+
+    /// docs/operations.md: first every verifier learns the new secret, then the issuers use it, then the old one goes.
+    #[test]
+    fn at_each_step_of_a_rotation_old_and_new_copies_take_each_others_tokens() {
+        const NEW: &str = "new-secret-0123456789abcdef-01234567";
+        let steps = [(SECRET, ""), (SECRET, NEW), (NEW, SECRET), (NEW, "")].map(|(present, previous)| {
+            Config::from_iter([("JWT_SECRET", present), ("JWT_SECRET_PREVIOUS", previous)])
+        });
+        let token = |config: &Config| {
+            let user = User { id: USER, email: "ada@example.com".to_owned(), username: None };
+            Issuer::new(config).unwrap().session(user, at(NOW)).unwrap().access_token
+        };
+        let takes = |config: &Config, token: &str| {
+            Verifier::new(config).unwrap().verify(token, at(NOW)) == Some(USER)
+        };
+        // While a step is taken, copies of the step before still run.
+        for pair in steps[..3].windows(2) {
+            for (issuer, verifier) in [(0, 0), (0, 1), (1, 0), (1, 1)] {
+                assert!(takes(&pair[verifier], &token(&pair[issuer])));
+            }
+        }
+        // Without the first step they do not, and after the last the old tokens are no longer good.
+        assert!(!takes(&steps[0], &token(&steps[2])));
+        assert!(!takes(&steps[3], &token(&steps[0])));
     }
 
     #[test]

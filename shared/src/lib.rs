@@ -11,8 +11,10 @@ pub mod db;
 pub mod error;
 pub mod http;
 pub mod jwt;
+mod parameters;
 pub mod password;
 mod run;
+pub mod telemetry;
 pub mod user;
 
 pub use config::Config;

@@ -5,16 +5,23 @@ use std::process::ExitCode;
 use axum::Router;
 use lambda_http::tracing;
 
-use crate::{Config, Db, config, http};
+use crate::{Config, Db, config, http, parameters, telemetry};
 
 /// Runs a function under the Lambda Runtime API until Lambda ends the process.
 ///
-/// `build` makes the function's routes from the configuration and the database. A missing or unfit
-/// variable ends the process with a sentence that names it. A database that cannot be reached does
-/// not: the function starts all the same, and each invocation tries again and answers 503.
-pub async fn run(build: impl FnOnce(&Config, Db) -> Result<Router, config::Error>) -> ExitCode {
+/// `secrets` are the variables that may come from SSM Parameter Store, and `build` makes the function's routes from the
+/// configuration and the database. A missing or unfit variable ends the process with a sentence that names it. A
+/// database that cannot be reached does not: the function starts all the same, and each invocation tries again and
+/// answers 503.
+pub async fn run(
+    secrets: &[&str],
+    build: impl FnOnce(&Config, Db) -> Result<Router, config::Error>,
+) -> ExitCode {
     tracing::init_default_subscriber();
-    let config = Config::from_env();
+    let mut config = Config::from_env();
+    if let Err(error) = parameters::complete(&mut config, secrets).await {
+        return fail(&error);
+    }
     let db = match Db::new(&config) {
         Ok(db) => db,
         Err(error) => return fail(&error),
@@ -25,7 +32,9 @@ pub async fn run(build: impl FnOnce(&Config, Db) -> Result<Router, config::Error
     };
     // The first request should not have to wait for it.
     db.warm_up().await;
-    match lambda_http::run(http::finish(routes)).await {
+    let function = config.get("AWS_LAMBDA_FUNCTION_NAME").unwrap_or("unknown").to_owned();
+    let routes = http::finish(routes, move |answered| telemetry::to_cloudwatch(&function, answered));
+    match lambda_http::run(routes).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&error),
     }

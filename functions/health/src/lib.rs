@@ -4,6 +4,9 @@ use axum::{Router, extract::State, routing::get};
 use serde_json::{Value, json};
 use shared::{Db, Error, http::Json};
 
+/// The variables that may come from SSM Parameter Store, and that template.yaml lets the function read there.
+pub const SECRETS: &[&str] = &["DATABASE_URL"];
+
 /// The route of this function.
 pub fn router(db: Db) -> Router {
     Router::new().route("/health", get(check)).with_state(db)

@@ -2,7 +2,9 @@
 
 use std::process::ExitCode;
 
+use health::{SECRETS, router};
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    shared::run(|_, db| Ok(health::router(db))).await
+    shared::run(SECRETS, |_, db| Ok(router(db))).await
 }

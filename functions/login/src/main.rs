@@ -2,9 +2,9 @@
 
 use std::process::ExitCode;
 
-use login::{App, router};
+use login::{App, SECRETS, router};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    shared::run(|config, db| App::new(config, db).map(router)).await
+    shared::run(SECRETS, |config, db| App::new(config, db).map(router)).await
 }

@@ -15,6 +15,9 @@ use shared::{
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
+/// The variables that may come from SSM Parameter Store, and that template.yaml lets the function read there.
+pub const SECRETS: &[&str] = &["DATABASE_URL", "JWT_SECRET"];
+
 /// What this function works with.
 #[derive(Clone)]
 pub struct App {

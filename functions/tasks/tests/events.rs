@@ -123,3 +123,45 @@ async fn a_path_that_only_looks_like_a_tasks_once_it_is_cleaned_is_not_found() {
         assert_eq!(answer["statusCode"], status, "{end:?}");
     }
 }
+
+#[tokio::test]
+async fn each_request_is_one_line_with_its_route_its_caller_and_its_cost() {
+    let url = testing::database().await;
+    let variables = [("DATABASE_URL", url.as_str()), ("JWT_SECRET", shared::config::DEMO_JWT_SECRET)];
+    let mut function = testing::Function::start(env!("CARGO_BIN_EXE_tasks"), &variables).await;
+    testing::events::seed(&url).await;
+    let demo = "019bc000-0000-7000-8000-000000000001";
+    let requests = [
+        ("tasks-get.json", "GET", Some("/tasks/{id}"), None, Some(demo)),
+        ("tasks-list-under-api.json", "GET", Some("/tasks"), None, Some(demo)),
+        ("tasks-get-unknown.json", "GET", Some("/tasks/{id}"), Some("task_not_found"), Some(demo)),
+        ("tasks-list-no-token.json", "GET", Some("/tasks"), Some("invalid_token"), None),
+        (
+            "tasks-complete-wrong-method.json",
+            "GET",
+            Some("/tasks/{id}/complete"),
+            Some("method_not_allowed"),
+            None,
+        ),
+    ];
+    for (number, (name, method, route, code, user)) in requests.into_iter().enumerate() {
+        let event: serde_json::Value = serde_json::from_str(&testing::events::all()[name]).unwrap();
+        let answer = function.invoke(&event).await.unwrap();
+        let lines = function.answered();
+        assert_eq!(lines.len(), number + 1, "{name}");
+        let line = &lines[number];
+        assert_eq!(line["request_id"], event["requestContext"]["requestId"]);
+        assert_eq!(line["status"], answer["statusCode"]);
+        assert_eq!(line["method"], method);
+        assert_eq!(line["route"].as_str(), route);
+        assert_eq!(line["code"].as_str(), code);
+        assert_eq!(line["user_id"].as_str(), user);
+        assert_eq!(line["cold_start"], number == 0);
+        assert_eq!(line["FunctionName"], "tasks");
+        let (duration, database) =
+            (line["duration_ms"].as_f64().unwrap(), line["database_ms"].as_f64().unwrap());
+        // Without a good token the database is not asked.
+        assert_eq!(database > 0.0, user.is_some(), "{line}");
+        assert!(duration >= database, "{line}");
+    }
+}

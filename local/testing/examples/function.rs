@@ -19,6 +19,10 @@ async fn handle(LambdaEvent { payload, context }: LambdaEvent<Value>) -> Result<
             println!("going");
             std::process::exit(3)
         }
+        Some("log") => {
+            println!("{}", payload["text"].as_str().unwrap_or_default());
+            Ok(Value::Null)
+        }
         Some("env") => Ok(std::env::vars().collect()),
         _ => Ok(json!({ "echo": payload, "id": context.request_id })),
     }

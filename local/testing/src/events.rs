@@ -10,7 +10,7 @@ use axum::{
 use base64::{Engine, engine::general_purpose::STANDARD};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
-use shared::{Config, Db, config};
+use shared::{Config, Db, config, telemetry};
 use tower::ServiceExt;
 
 use crate::{Function, database};
@@ -32,7 +32,8 @@ pub async fn are_answered_alike(
     let variables =
         [("DATABASE_URL", url.as_str()), ("JWT_SECRET", config::DEMO_JWT_SECRET), ("BCRYPT_COST", "4")];
     let config = Config::from_iter(variables);
-    let routes = shared::http::finish(Db::new(&config).and_then(|db| routes(&config, db)).unwrap());
+    let routes = Db::new(&config).and_then(|db| routes(&config, db)).unwrap();
+    let routes = shared::http::finish(routes, telemetry::to_terminal);
     let mut process = Function::start(binary, &variables).await;
 
     let expected = expected();

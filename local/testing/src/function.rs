@@ -22,6 +22,8 @@ use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use crate::log;
+
 /// How long a function may take to initialise, or to answer.
 const DEADLINE: Duration = Duration::from_secs(30);
 
@@ -88,7 +90,8 @@ impl fmt::Display for Failure {
 impl std::error::Error for Failure {}
 
 impl Function {
-    /// Runs the binary with these variables and those that Lambda sets, and no others.
+    /// Runs the binary with these variables and those that Lambda sets, and no others. It logs at TRACE unless told
+    /// otherwise, and what it logged is searched when it is dropped.
     ///
     /// # Panics
     /// The binary cannot be run.
@@ -125,6 +128,8 @@ impl Function {
             .env("LANG", "en_US.UTF-8")
             .env("TZ", ":UTC")
             .env("PATH", "/usr/local/bin:/usr/bin:/bin")
+            .env("AWS_LAMBDA_LOG_FORMAT", "JSON")
+            .env("AWS_LAMBDA_LOG_LEVEL", "TRACE")
             .envs(env.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -201,6 +206,13 @@ impl Function {
         String::from_utf8_lossy(&output).into_owned()
     }
 
+    /// The lines it wrote for CloudWatch so far, one for each request.
+    pub fn answered(&self) -> Vec<Value> {
+        let output = self.output();
+        let lines = output.lines().filter_map(|line| serde_json::from_str(line).ok());
+        lines.filter(|line: &Value| line.get("_aws").is_some()).collect()
+    }
+
     async fn report(&mut self) -> Result<Report, Failure> {
         let (reports, process) = (&mut self.reports, &mut self.process);
         let next = async {
@@ -229,8 +241,15 @@ impl Function {
 }
 
 impl Drop for Function {
+    /// # Panics
+    /// There is something in its log that must not be there.
     fn drop(&mut self) {
         self.api.abort();
+        if !std::thread::panicking() {
+            let output = self.output();
+            let indiscreet = log::indiscreet(&output);
+            assert!(indiscreet.is_empty(), "the function logged {indiscreet:#?}");
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 
 pub mod events;
 mod function;
+pub mod log;
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};

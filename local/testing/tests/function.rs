@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use serde_json::json;
-use testing::{Failure, Function};
+use testing::{Failure, Function, log};
 
 async fn start() -> Function {
     Function::start(example(), &[("GREETING", "hello")]).await
@@ -86,4 +86,29 @@ async fn a_dropped_function_is_killed() {
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }
     panic!("the function still runs 5 s later");
+}
+
+#[test]
+fn secrets_and_what_was_sent_are_indiscreet_and_what_a_request_cost_is_not() {
+    for line in [
+        "no such user: ada@example.com",
+        "email=ada%40example.com",
+        "cannot connect to postgresql://todo:secret@127.0.0.1/todo",
+        "Authorization: Bearer eyJ0eXAiOiJKV1QiLCJhbGciOiJIUzI1NiJ9.e30.c2ln",
+        "stored $2b$04$ZoJkhplr2i62luI.3ErPtuZ8zOTL1Rv9pmdmRPUEHS83QcezgUNDK",
+        r#"{"fields":{"message":"body {\"title\":\"Buy milk\"}"}}"#,
+        "the password is correct horse battery staple",
+    ] {
+        assert_eq!(log::indiscreet(&format!("fine\n{line}\n")), [line]);
+    }
+    let answered =
+        r#"{"request_id":"JKJaXmPLvHcESHA=","route":"/tasks/{id}","user_id":"019bc000-0000-7000"}"#;
+    assert_eq!(log::indiscreet(answered), [""; 0]);
+}
+
+#[tokio::test]
+#[should_panic(expected = "the function logged")]
+async fn a_function_that_logs_an_email_fails_its_test() {
+    let mut function = start().await;
+    function.invoke(&json!({ "do": "log", "text": "ada@example.com" })).await.unwrap();
 }

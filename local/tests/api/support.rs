@@ -44,6 +44,7 @@ impl Api {
     }
 
     pub fn on(url: String, variables: &[(&str, &str)]) -> Self {
+        testing::log::watch();
         let defaults = [
             ("DATABASE_URL", url.as_str()),
             ("DATABASE_MAX_CONNECTIONS", "4"),
@@ -153,6 +154,7 @@ impl Call {
             body: if is_head { Value::Null } else { parse(&bytes) },
         };
         answer.holds_what_every_answer_holds(is_head);
+        assert_eq!(testing::log::found(), Vec::<String>::new(), "logged");
         answer
     }
 }

@@ -1,0 +1,283 @@
+//! Secrets from SSM Parameter Store: what goes wrong, with servers that do just that.
+//!
+//! That it goes right is shown against moto's server, which is not a part of every machine: `.ci/run` runs those tests
+//! with `cargo test -p tasks --test parameters -- --ignored`.
+
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use testing::{Failure, Function};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+};
+
+const TASKS: &str = env!("CARGO_BIN_EXE_tasks");
+
+/// Runs the function with its secrets at this address, and returns what it says as it ends, and after how long.
+async fn refusal(endpoint: &str) -> (String, Duration) {
+    let started = Instant::now();
+    let variables = [
+        ("SSM_PARAMETER_PATH", "/todo/test"),
+        ("AWS_ENDPOINT_URL_SSM", endpoint),
+        ("AWS_ACCESS_KEY_ID", "test"),
+        ("AWS_SECRET_ACCESS_KEY", "test"),
+    ];
+    let mut function = Function::start(TASKS, &variables).await;
+    match function.init().await {
+        Err(Failure::Ended(status, output)) if !status.success() => (output, started.elapsed()),
+        other => panic!("{other:?}"),
+    }
+}
+
+const NAMES: &str = "the parameters /todo/test/DATABASE_URL, /todo/test/JWT_SECRET, /todo/test/JWT_SECRET_PREVIOUS cannot be read: ";
+
+/// A server that answers every request in the same way, and counts them.
+async fn server(answer: Option<String>) -> (String, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    let requests = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&requests);
+    tokio::spawn(async move {
+        loop {
+            let (mut socket, _) = listener.accept().await.unwrap();
+            let (answer, count) = (answer.clone(), Arc::clone(&count));
+            tokio::spawn(async move {
+                let mut buffer = [0; 8192];
+                while let Ok(1..) = socket.read(&mut buffer).await {
+                    count.fetch_add(1, Ordering::Relaxed);
+                    match &answer {
+                        Some(answer) => socket.write_all(answer.as_bytes()).await.unwrap(),
+                        None => std::future::pending().await,
+                    }
+                }
+            });
+        }
+    });
+    (endpoint, requests)
+}
+
+#[tokio::test]
+async fn an_endpoint_that_refuses_is_told_with_the_parameters_names() {
+    let (output, _) = refusal("http://127.0.0.1:1").await;
+    assert!(output.contains(&format!("{NAMES}SSM cannot be reached: Connection refused")), "{output}");
+}
+
+#[tokio::test]
+async fn an_endpoint_that_says_nothing_is_asked_twice_and_given_up_within_the_deadline() {
+    let (endpoint, requests) = server(None).await;
+    let (output, after) = refusal(&endpoint).await;
+    assert!(output.contains(&format!("{NAMES}no answer from SSM within 1.5s, twice")), "{output}");
+    assert_eq!(requests.load(Ordering::Relaxed), 2);
+    assert!(after < Duration::from_secs(6), "{after:?}");
+}
+
+/// An answer as SSM sends them.
+fn answer(status: &str, body: &str) -> Option<String> {
+    let length = body.len();
+    Some(format!(
+        "HTTP/1.1 {status}\r\ncontent-type: application/x-amz-json-1.1\r\ncontent-length: {length}\r\n\r\n{body}"
+    ))
+}
+
+#[tokio::test]
+async fn an_error_of_the_service_is_told_by_its_code_alone_after_one_retry() {
+    let body = r#"{"__type":"InternalServerError","message":"was postgresql://a:b"}"#;
+    let (endpoint, requests) = server(answer("500 Internal Server Error", body)).await;
+    let (output, _) = refusal(&endpoint).await;
+    assert!(output.contains(&format!("{NAMES}SSM answered InternalServerError\"")), "{output}");
+    assert!(!output.contains("postgresql://"), "{output}");
+    assert_eq!(requests.load(Ordering::Relaxed), 2);
+}
+
+#[tokio::test]
+async fn what_will_not_pass_is_told_with_what_to_do_and_not_tried_again() {
+    let body = r#"{"__type":"AccessDeniedException","Message":"User: arn:aws:sts::1:x is not authorized"}"#;
+    let (endpoint, requests) = server(answer("400 Bad Request", body)).await;
+    let (output, _) = refusal(&endpoint).await;
+    let sentence =
+        "SSM answered AccessDeniedException: the function's role needs ssm:GetParameters on each of them";
+    assert!(output.contains(&format!("{NAMES}{sentence}")), "{output}");
+    assert_eq!(requests.load(Ordering::Relaxed), 1);
+}
+
+#[tokio::test]
+async fn an_answer_that_cannot_be_read_is_not_repeated() {
+    let body = r#"{"Parameters":[{"Value":"postgresql://a:b"},]}"#;
+    let (endpoint, _) = server(answer("200 OK", body)).await;
+    let (output, _) = refusal(&endpoint).await;
+    assert!(
+        output.contains(&format!("{NAMES}SSM answered HTTP 200 and nothing that can be read")),
+        "{output}"
+    );
+    assert!(!output.contains("postgresql://"), "{output}");
+}
+
+#[tokio::test]
+async fn with_everything_in_the_environment_nobody_is_asked() {
+    let url = testing::database().await;
+    let (endpoint, requests) = server(None).await;
+    let variables = [
+        ("SSM_PARAMETER_PATH", "/todo/test"),
+        ("AWS_ENDPOINT_URL_SSM", endpoint.as_str()),
+        ("DATABASE_URL", url.as_str()),
+        ("JWT_SECRET", shared::config::DEMO_JWT_SECRET),
+        ("JWT_SECRET_PREVIOUS", shared::config::DEMO_JWT_SECRET),
+    ];
+    Function::start(TASKS, &variables).await.init().await.unwrap();
+    assert_eq!(requests.load(Ordering::Relaxed), 0);
+}
+
+#[tokio::test]
+async fn a_path_that_is_none_is_refused_by_name() {
+    for path in ["todo/test", "/todo/test/", "/"] {
+        let mut function = Function::start(TASKS, &[("SSM_PARAMETER_PATH", path)]).await;
+        match function.init().await {
+            Err(Failure::Ended(_, output)) => {
+                assert!(output.contains(&format!("SSM_PARAMETER_PATH is `{path}`")), "{output}");
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+/// moto's server (`pip install 'moto[server]'`), which stands in for AWS.
+struct Moto {
+    /// Ends with this.
+    _process: tokio::process::Child,
+    address: SocketAddr,
+}
+
+const DATABASE_PASSWORD: &str = "never-to-be-shown";
+
+impl Moto {
+    async fn start() -> Self {
+        // Free a moment ago; moto takes no port 0.
+        let address = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+        let process = tokio::process::Command::new("moto_server")
+            .args(["-H", "127.0.0.1", "-p", &address.port().to_string()])
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap_or_else(|error| {
+                panic!("moto_server cannot be run ({error}): pip install 'moto[server]'")
+            });
+        let moto = Self { _process: process, address };
+        while TcpStream::connect(address).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        moto
+    }
+
+    /// Sends a request as AWS's own tools would, but for the signature, which moto does not look at yet.
+    async fn post(&self, path: &str, service: &str, headers: &str, body: &str) -> String {
+        let request = format!(
+            "POST {path} HTTP/1.0\r\nHost: {service}.eu-central-1.amazonaws.com\r\nContent-Length: {}\r\n{headers}\
+             Authorization: AWS4-HMAC-SHA256 Credential=setup/20300101/eu-central-1/{service}/aws4_request, \
+             SignedHeaders=host, Signature=none\r\n\r\n{body}",
+            body.len()
+        );
+        let mut socket = TcpStream::connect(self.address).await.unwrap();
+        socket.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.lines().next().unwrap().contains(" 200 "), "{answer}");
+        answer
+    }
+
+    async fn put(&self, name: &str, value: &str) {
+        let headers = "X-Amz-Target: AmazonSSM.PutParameter\r\nContent-Type: application/x-amz-json-1.1\r\n";
+        let body = serde_json::json!({ "Name": name, "Value": value, "Type": "SecureString" });
+        self.post("/", "ssm", headers, &body.to_string()).await;
+    }
+
+    async fn iam(&self, query: &str) -> String {
+        let headers = "Content-Type: application/x-www-form-urlencoded\r\n";
+        self.post("/", "iam", headers, &format!("Version=2010-05-08&{query}")).await
+    }
+
+    async fn function(&self, (id, secret): (&str, &str)) -> Function {
+        let endpoint = format!("http://{}", self.address);
+        let variables = [
+            ("SSM_PARAMETER_PATH", "/todo/test"),
+            ("AWS_ENDPOINT_URL_SSM", endpoint.as_str()),
+            ("AWS_ACCESS_KEY_ID", id),
+            ("AWS_SECRET_ACCESS_KEY", secret),
+        ];
+        Function::start(TASKS, &variables).await
+    }
+}
+
+async fn status(function: &mut Function, event: &str) -> serde_json::Value {
+    let event = serde_json::from_str(&testing::events::all()[event]).unwrap();
+    function.invoke(&event).await.unwrap()["statusCode"].clone()
+}
+
+#[tokio::test]
+#[ignore = "needs moto_server"]
+async fn a_function_starts_with_the_secrets_below_the_path_the_previous_one_included() {
+    let moto = Moto::start().await;
+    let url = testing::database().await;
+    testing::events::seed(&url).await;
+    moto.put("/todo/test/DATABASE_URL", &url).await;
+    moto.put("/todo/test/JWT_SECRET", "the secret that took the place of the demo's").await;
+    // Another stage's parameters are not this one's.
+    moto.put("/todo/JWT_SECRET_PREVIOUS", shared::config::DEMO_JWT_SECRET).await;
+    let mut before = moto.function(("test", "test")).await;
+    assert_eq!(status(&mut before, "tasks-list.json").await, 401);
+
+    moto.put("/todo/test/JWT_SECRET_PREVIOUS", shared::config::DEMO_JWT_SECRET).await;
+    assert_eq!(status(&mut before, "tasks-list.json").await, 401, "a running copy does not see a change");
+    let mut after = moto.function(("test", "test")).await;
+    assert_eq!(status(&mut after, "tasks-list.json").await, 200);
+    for function in [before, after] {
+        assert!(!function.output().contains("the secret that took"), "{}", function.output());
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs moto_server"]
+async fn a_parameter_that_is_missing_is_named_and_the_others_values_are_not_told() {
+    let moto = Moto::start().await;
+    let url = format!("postgresql://todo:{DATABASE_PASSWORD}@127.0.0.1:1/todo");
+    moto.put("/todo/test/DATABASE_URL", &url).await;
+    match moto.function(("test", "test")).await.init().await {
+        Err(Failure::Ended(status, output)) => {
+            assert!(!status.success());
+            let sentence =
+                "JWT_SECRET is not set, and there is no parameter /todo/test/JWT_SECRET: it should be";
+            assert!(output.contains(sentence), "{output}");
+            assert!(!output.contains(DATABASE_PASSWORD), "{output}");
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs moto_server"]
+async fn a_role_that_may_not_read_the_parameters_is_told_what_it_lacks() {
+    let moto = Moto::start().await;
+    moto.iam("Action=CreateUser&UserName=function").await;
+    let key = moto.iam("Action=CreateAccessKey&UserName=function").await;
+    let between =
+        |start: &str, end: &str| key.split(start).nth(1).unwrap().split(end).next().unwrap().to_owned();
+    let id = between("<AccessKeyId>", "</AccessKeyId>");
+    let secret = between("<SecretAccessKey>", "</SecretAccessKey>");
+    // From now on moto looks at signatures and policies, and the user has none. It says so in XML, where AWS sends JSON.
+    moto.post("/moto-api/reset-auth", "moto-api", "Content-Type: text/plain\r\n", "0").await;
+    match moto.function((&id, &secret)).await.init().await {
+        Err(Failure::Ended(_, output)) => {
+            let sentence =
+                format!("{NAMES}SSM answered HTTP 403: the function's role needs ssm:GetParameters");
+            assert!(output.contains(&sentence), "{output}");
+        }
+        other => panic!("{other:?}"),
+    }
+}

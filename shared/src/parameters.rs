@@ -1,0 +1,115 @@
+//! Secrets from SSM Parameter Store, for functions whose environment does not hold them.
+//!
+//! With `SSM_PARAMETER_PATH=/todo/prod`, `JWT_SECRET` is the value of the parameter `/todo/prod/JWT_SECRET`. All that a
+//! function lacks is read in one [GetParameters][api] call when it starts, and never again: a running copy of a function
+//! does not see a change. Without the path nothing of the AWS SDK runs.
+//!
+//! [api]: https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_GetParameters.html
+
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use crate::config::{self, Config};
+
+/// How long it all may take, credentials included. Lambda allows 10 s for the whole init.
+const DEADLINE: Duration = Duration::from_secs(4);
+
+/// Sets those of the variables `names` that are unset, from the parameters below `SSM_PARAMETER_PATH`. A parameter that
+/// does not exist leaves its variable unset: whoever needs it says so.
+///
+/// # Errors
+/// The path is none, or the parameters cannot be read within 4 s, a second try included. The sentence names them, and never
+/// a value.
+pub(crate) async fn complete(config: &mut Config, names: &[&str]) -> Result<(), config::Error> {
+    let Some(path) = config.parameter_path()?.map(str::to_owned) else { return Ok(()) };
+    let missing = names.iter().filter(|name| config.get(name).is_none());
+    let parameters: Vec<_> = missing.map(|name| format!("{path}/{name}")).collect();
+    if parameters.is_empty() {
+        return Ok(());
+    }
+    let read = timeout(DEADLINE, ssm::get(&parameters)).await;
+    let found = read.unwrap_or_else(|_| Err(format!("no answer within {DEADLINE:?}"))).map_err(|reason| {
+        config::Error::new(format!("the parameters {} cannot be read: {reason}", parameters.join(", ")))
+    })?;
+    for (parameter, value) in found {
+        if let Some(name) = parameter.strip_prefix(&path).and_then(|name| name.strip_prefix('/')) {
+            config.set_default(name, &value);
+        }
+    }
+    Ok(())
+}
+
+#[cfg(not(feature = "ssm"))]
+mod ssm {
+    pub(super) async fn get(_: &[String]) -> Result<Vec<(String, String)>, String> {
+        Err("this was built without the feature `ssm`".to_owned())
+    }
+}
+
+#[cfg(feature = "ssm")]
+mod ssm {
+    use std::{error::Error, iter::successors, time::Duration};
+
+    use aws_config::{BehaviorVersion, retry::RetryConfig, timeout::TimeoutConfig};
+    use aws_sdk_ssm::{
+        Client,
+        error::{ProvideErrorMetadata, SdkError},
+        operation::get_parameters::GetParametersError,
+    };
+    use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+
+    /// How long one try may take.
+    const ATTEMPT_TIMEOUT: Duration = Duration::from_millis(1500);
+
+    /// Names and values of those `parameters` that exist.
+    pub(super) async fn get(parameters: &[String]) -> Result<Vec<(String, String)>, String> {
+        // The SDK's own default is aws-lc-rs; ring is here for the database already.
+        let http = aws_smithy_http_client::Builder::new()
+            .tls_provider(Provider::Rustls(CryptoMode::Ring))
+            .build_https();
+        let sdk = aws_config::defaults(BehaviorVersion::latest())
+            .http_client(http)
+            .timeout_config(TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT_TIMEOUT).build())
+            .retry_config(
+                RetryConfig::standard().with_max_attempts(2).with_initial_backoff(Duration::from_millis(200)),
+            )
+            .load()
+            .await;
+        let request =
+            Client::new(&sdk).get_parameters().set_names(Some(parameters.to_vec())).with_decryption(true);
+        let found = request.send().await.map_err(|error| describe(&error))?;
+        let found = found.parameters.unwrap_or_default().into_iter();
+        Ok(found.filter_map(|parameter| parameter.name.zip(parameter.value)).collect())
+    }
+
+    /// Our own words, and of the answer no more than its error code: what else is in it is not known to be fit for a log.
+    fn describe(error: &SdkError<GetParametersError>) -> String {
+        let status = error.raw_response().map_or(0, |response| response.status().as_u16());
+        match error {
+            SdkError::ServiceError(error) => match error.err().code() {
+                Some("AccessDeniedException") => format!("SSM answered AccessDeniedException: {ACCESS}"),
+                Some("ThrottlingException") => format!("SSM answered ThrottlingException: {THROUGHPUT}"),
+                Some(code) => format!("SSM answered {code}"),
+                None => format!("SSM answered HTTP {status}"),
+            },
+            SdkError::ResponseError(_) if status == 403 => format!("SSM answered HTTP 403: {ACCESS}"),
+            SdkError::ResponseError(_) => format!("SSM answered HTTP {status} and nothing that can be read"),
+            SdkError::TimeoutError(_) => format!("no answer from SSM within {ATTEMPT_TIMEOUT:?}, twice"),
+            SdkError::DispatchFailure(failure) => {
+                let cause = failure.as_connector_error().and_then(Error::source);
+                match successors(cause, |&error| error.source()).last() {
+                    Some(cause) => format!("SSM cannot be reached: {cause}"),
+                    None => "SSM cannot be reached".to_owned(),
+                }
+            }
+            _ => "SSM could not be asked".to_owned(),
+        }
+    }
+
+    const ACCESS: &str = "the function's role needs ssm:GetParameters on each of them, and kms:Decrypt where they are not \
+                          encrypted with the account's own key, aws/ssm";
+
+    const THROUGHPUT: &str = "too many functions start at once for it, unless higher throughput is turned on in the \
+                              settings of Parameter Store";
+}

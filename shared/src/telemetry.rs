@@ -1,0 +1,225 @@
+//! What is told of each request: one line when it has been answered, which CloudWatch also counts.
+//!
+//! The line says who asked for what and what it cost, and nothing that was sent: no path as the client wrote it, no
+//! query, body, token, e-mail or address.
+
+use std::{cell::RefCell, io::Write, time::Duration};
+
+use axum::extract::MatchedPath;
+use jiff::Timestamp;
+use serde::{Serialize, Serializer};
+use serde_json::json;
+use uuid::Uuid;
+
+/// The CloudWatch namespace of the metrics.
+const NAMESPACE: &str = "serverless-todo";
+
+/// A request that has been answered.
+#[derive(Debug, Serialize)]
+pub struct Answered<'a> {
+    /// API Gateway's id, which the client has in `X-Request-Id`.
+    pub request_id: &'a str,
+    /// As sent.
+    pub method: &'a str,
+    /// The route without its prefix, such as `/tasks/{id}`; none where no route matched.
+    pub route: Option<&'a str>,
+    /// Of the answer.
+    pub status: u16,
+    /// The `code` of the error that was answered.
+    pub code: Option<&'static str>,
+    /// From the parsed event to the answer.
+    #[serde(rename = "duration_ms", serialize_with = "as_ms")]
+    pub duration: Duration,
+    /// The part of it spent on the database: waiting for a connection, and for answers to statements.
+    #[serde(rename = "database_ms", serialize_with = "as_ms")]
+    pub database: Duration,
+    /// Whether it is the first request that this process answered.
+    pub cold_start: bool,
+    /// The holder of the token, or the one who signed up or logged in.
+    pub user_id: Option<Uuid>,
+}
+
+/// Writes the line for a person who watches `cargo dev`.
+pub fn to_terminal(answered: &Answered) {
+    let Answered { method, route, status, code, duration, database, .. } = *answered;
+    tracing::info!(
+        "{method} {} {status} {} in {:.1} ms, database {:.1} ms",
+        route.unwrap_or("(no route)"),
+        code.unwrap_or("ok"),
+        millis(duration),
+        millis(database),
+    );
+}
+
+/// Writes the line for CloudWatch, in the [embedded metric format][emf]: the counts it names become the metrics
+/// `Requests`, `Errors` (5xx), `LoginFailures` and `ColdStarts` of the function named `function`. A count that is zero is
+/// left out, as each metric has its price.
+///
+/// [emf]: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
+pub fn to_cloudwatch(function: &str, answered: &Answered) {
+    // Whole and at once, so that no other line comes between. If nobody reads the log, the answer goes out all the same.
+    let _ = std::io::stdout().write_all(cloudwatch_line(function, answered, Timestamp::now()).as_bytes());
+}
+
+fn cloudwatch_line(function: &str, answered: &Answered, now: Timestamp) -> String {
+    #[derive(Serialize)]
+    struct Line<'a> {
+        timestamp: Timestamp,
+        level: &'static str,
+        message: &'static str,
+        #[serde(flatten)]
+        answered: &'a Answered<'a>,
+        #[serde(rename = "FunctionName")]
+        function: &'a str,
+        #[serde(flatten)]
+        metrics: serde_json::Value,
+    }
+
+    let is_error = answered.status >= 500;
+    let counts = [
+        ("Requests", true),
+        ("Errors", is_error),
+        ("LoginFailures", answered.code == Some("invalid_credentials")),
+        ("ColdStarts", answered.cold_start),
+    ];
+    let names = || counts.iter().filter(|(_, counts)| *counts).map(|(name, _)| *name);
+    let mut metrics = json!({
+        "_aws": {
+            "Timestamp": now.as_millisecond(),
+            "CloudWatchMetrics": [{
+                "Namespace": NAMESPACE,
+                "Dimensions": [["FunctionName"]],
+                "Metrics": names().map(|name| json!({ "Name": name, "Unit": "Count" })).collect::<Vec<_>>(),
+            }],
+        },
+    });
+    for name in names() {
+        metrics[name] = json!(1);
+    }
+    let line = Line {
+        timestamp: now,
+        level: if is_error { "ERROR" } else { "INFO" },
+        message: "answered",
+        answered,
+        function,
+        metrics,
+    };
+    serde_json::to_string(&line).map(|line| line + "\n").unwrap_or_else(|error| format!("{error}\n"))
+}
+
+fn as_ms<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    // To a tenth: what is below is noise.
+    serializer.serialize_f64((millis(*duration) * 10.0).round() / 10.0)
+}
+
+fn millis(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1000.0
+}
+
+tokio::task_local! {
+    static NOTES: RefCell<Notes>;
+}
+
+/// What is learnt of a request on its way, in places that know nothing of its answer.
+#[derive(Default)]
+pub(crate) struct Notes {
+    pub(crate) route: Option<MatchedPath>,
+    pub(crate) user_id: Option<Uuid>,
+    pub(crate) database: Duration,
+}
+
+/// Notes something of the request that is being answered; outside of one there is nothing to note.
+pub(crate) fn note(change: impl FnOnce(&mut Notes)) {
+    let _ = NOTES.try_with(|notes| change(&mut notes.borrow_mut()));
+}
+
+/// Waits for an answer, and returns it with what was noted meanwhile.
+pub(crate) async fn noted<T>(answering: impl Future<Output = T>) -> (T, Notes) {
+    NOTES
+        .scope(RefCell::default(), async {
+            let answer = answering.await;
+            (answer, NOTES.with(RefCell::take))
+        })
+        .await
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+
+    fn line(answered: &Answered) -> Value {
+        let line = cloudwatch_line("todo-tasks", answered, Timestamp::from_second(1_800_000_000).unwrap());
+        assert_eq!(line.matches('\n').count(), 1);
+        serde_json::from_str(&line).unwrap()
+    }
+
+    const ANSWERED: Answered = Answered {
+        request_id: "JKJaXmPLvHcESHA=",
+        method: "PUT",
+        route: Some("/tasks/{id}"),
+        status: 200,
+        code: None,
+        duration: Duration::from_micros(2345),
+        database: Duration::from_micros(1890),
+        cold_start: false,
+        user_id: Some(Uuid::from_u128(0x019b_c000_0000_7000_8000_0000_0000_0001)),
+    };
+
+    #[test]
+    fn the_line_says_what_was_asked_and_what_it_cost() {
+        assert_eq!(
+            line(&ANSWERED),
+            json!({
+                "timestamp": "2027-01-15T08:00:00Z",
+                "level": "INFO",
+                "message": "answered",
+                "request_id": "JKJaXmPLvHcESHA=",
+                "method": "PUT",
+                "route": "/tasks/{id}",
+                "status": 200,
+                "code": null,
+                "duration_ms": 2.3,
+                "database_ms": 1.9,
+                "cold_start": false,
+                "user_id": "019bc000-0000-7000-8000-000000000001",
+                "FunctionName": "todo-tasks",
+                "Requests": 1,
+                "_aws": {
+                    "Timestamp": 1_800_000_000_000_i64,
+                    "CloudWatchMetrics": [{
+                        "Namespace": "serverless-todo",
+                        "Dimensions": [["FunctionName"]],
+                        "Metrics": [{ "Name": "Requests", "Unit": "Count" }],
+                    }],
+                },
+            })
+        );
+    }
+
+    #[test]
+    fn only_what_happened_is_counted() {
+        let counted = |answered: Answered| {
+            let line = line(&answered);
+            let metrics = line["_aws"]["CloudWatchMetrics"][0]["Metrics"].as_array().unwrap().clone();
+            let names: Vec<_> = metrics.iter().map(|metric| metric["Name"].as_str().unwrap()).collect();
+            // A metric is a member of the line's root (the format's "target member").
+            assert!(names.iter().all(|name| line[name] == 1), "{line}");
+            names.join(" ")
+        };
+        assert_eq!(counted(Answered { cold_start: true, ..ANSWERED }), "Requests ColdStarts");
+        assert_eq!(counted(Answered { status: 503, ..ANSWERED }), "Requests Errors");
+        assert_eq!(counted(Answered { status: 422, code: Some("invalid"), ..ANSWERED }), "Requests");
+        let failed = Answered { status: 401, code: Some("invalid_credentials"), ..ANSWERED };
+        assert_eq!(counted(failed), "Requests LoginFailures");
+        let refused = Answered { status: 401, code: Some("invalid_token"), ..ANSWERED };
+        assert_eq!(counted(refused), "Requests");
+    }
+
+    #[test]
+    fn a_5xx_is_at_level_error() {
+        assert_eq!(line(&Answered { status: 500, ..ANSWERED })["level"], "ERROR");
+        assert_eq!(line(&Answered { status: 499, ..ANSWERED })["level"], "INFO");
+    }
+}
