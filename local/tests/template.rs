@@ -99,6 +99,7 @@ fn each_function_is_a_folder_a_package_and_a_resource_of_one_name_and_size() {
         assert_eq!(function["Metadata"]["BuildProperties"]["Binary"].as_str(), Some(name.as_str()));
         let deployed_as = format!("${{AWS::StackName}}-{name}");
         assert_eq!(function["Properties"]["FunctionName"].as_str(), Some(deployed_as.as_str()));
+        assert_eq!(function["Properties"]["CodeUri"].as_str(), Some(format!("functions/{name}").as_str()));
         let manifest = toml(&format!("functions/{name}/Cargo.toml"));
         assert_eq!(manifest["package"]["name"].as_str(), Some(name.as_str()));
         let deploy = &manifest["package"]["metadata"]["lambda"]["deploy"];
