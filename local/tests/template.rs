@@ -1,4 +1,5 @@
-//! A route stands in three places: the function's router, template.yaml and the router of `cargo lambda watch`.
+//! What stands in several places, each of which a tool reads: a route in the function's router, in template.yaml and in
+//! the router of `cargo lambda watch`; a function in its folder, its manifest and template.yaml's lists.
 
 use std::{collections::BTreeSet, fs, path::Path};
 
@@ -60,6 +61,10 @@ fn resources() -> Vec<(String, Yaml)> {
     functions.map(|(name, resource)| (name.as_str().unwrap().to_owned(), resource.clone())).collect()
 }
 
+fn strings(list: &Yaml) -> BTreeSet<String> {
+    list.as_vec().unwrap().iter().map(|string| string.as_str().unwrap().to_owned()).collect()
+}
+
 #[test]
 fn every_path_of_a_router_is_in_template_yaml_under_both_prefixes_and_no_other() {
     let mut in_template = Routes::new();
@@ -92,6 +97,9 @@ fn each_function_is_a_folder_a_package_and_a_resource_of_one_name_and_size() {
     assert_eq!(names.iter().map(String::as_str).collect::<BTreeSet<_>>(), BTreeSet::from(FUNCTIONS));
     for (name, function) in resources() {
         assert_eq!(function["Metadata"]["BuildProperties"]["Binary"].as_str(), Some(name.as_str()));
+        let deployed_as = format!("${{AWS::StackName}}-{name}");
+        assert_eq!(function["Properties"]["FunctionName"].as_str(), Some(deployed_as.as_str()));
+        assert_eq!(function["Properties"]["CodeUri"].as_str(), Some(format!("functions/{name}").as_str()));
         let manifest = toml(&format!("functions/{name}/Cargo.toml"));
         assert_eq!(manifest["package"]["name"].as_str(), Some(name.as_str()));
         let deploy = &manifest["package"]["metadata"]["lambda"]["deploy"];
@@ -99,6 +107,79 @@ fn each_function_is_a_folder_a_package_and_a_resource_of_one_name_and_size() {
             |property: &str| function["Properties"][property].as_i64().or_else(|| default(property));
         assert_eq!(deploy["memory"].as_integer(), of_function("MemorySize"), "{name}");
         assert_eq!(deploy["timeout"].as_integer(), of_function("Timeout"), "{name}");
+    }
+}
+
+#[test]
+fn each_function_may_read_the_secrets_it_declares_and_nothing_else() {
+    let template = template();
+    let parameters =
+        "arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter${SsmParameterPath}";
+    for (name, function) in resources() {
+        // A secret is declared empty: its value comes from SSM.
+        let declared = [&template["Globals"]["Function"], &function["Properties"]]
+            .into_iter()
+            .filter_map(|properties| properties["Environment"]["Variables"].as_hash())
+            .flat_map(|variables| variables.iter().filter(|(_, value)| value.as_str() == Some("")))
+            .map(|(variable, _)| format!("{parameters}/{}", variable.as_str().unwrap()));
+        let policy = &function["Properties"]["Policies"];
+        assert_eq!(strings(&policy["Statement"]["Resource"]), declared.collect(), "{name}");
+        assert_eq!(policy["Statement"]["Action"].as_str(), Some("ssm:GetParameters"), "{name}");
+        assert_eq!(function["Properties"]["Role"], Yaml::BadValue, "{name}");
+    }
+    let may_decrypt = strings(&template["Resources"]["decryption"]["Properties"]["Roles"]);
+    assert_eq!(may_decrypt, FUNCTIONS.map(|name| format!("{name}Role")).into());
+}
+
+#[test]
+fn lambda_gives_up_before_api_gateway_does_after_30_seconds() {
+    let template = template();
+    for (name, function) in resources() {
+        let own = function["Properties"]["Timeout"].as_i64();
+        let timeout = own.or_else(|| template["Globals"]["Function"]["Timeout"].as_i64()).unwrap();
+        assert!(timeout < 30, "{name}: {timeout}");
+    }
+}
+
+#[test]
+fn every_route_of_sign_up_and_login_takes_fewer_requests_and_no_other_route_has_settings() {
+    let template = template();
+    let api = &template["Resources"]["api"]["Properties"];
+    let settings = api["RouteSettings"].as_hash().unwrap();
+    let keys: BTreeSet<_> = settings.keys().map(|key| key.as_str().unwrap().to_owned()).collect();
+    let of_passwords = routers().into_iter().filter(|(name, _)| ["login", "signup"].contains(&name.as_str()));
+    assert_eq!(keys, of_passwords.map(|(_, path)| format!("ANY {path}")).collect());
+
+    let default = |limit: &Yaml| template["Parameters"][limit.as_str().unwrap()]["Default"].as_i64().unwrap();
+    for (key, of_route) in settings {
+        for limit in ["ThrottlingRateLimit", "ThrottlingBurstLimit"] {
+            assert!(default(&of_route[limit]) < default(&api["DefaultRouteSettings"][limit]), "{key:?}");
+        }
+    }
+}
+
+#[test]
+fn the_alarms_of_errors_and_throttles_count_every_function() {
+    let template = template();
+    for (alarm, metric_name) in [("functionErrors", "Errors"), ("throttles", "Throttles")] {
+        let metrics = template["Resources"][alarm]["Properties"]["Metrics"].as_vec().unwrap();
+        let metrics: Vec<_> = metrics.iter().map(|metric| &metric["MetricStat"]["Metric"]).collect();
+        let of_functions = metrics.iter().filter(|metric| metric["MetricName"].as_str() == Some(metric_name));
+        let counted: BTreeSet<_> =
+            of_functions.filter_map(|metric| metric["Dimensions"][0]["Value"].as_str()).collect();
+        assert_eq!(counted, BTreeSet::from(FUNCTIONS), "{alarm}");
+    }
+}
+
+#[test]
+fn samconfig_toml_sets_parameters_that_the_template_has() {
+    let template = template();
+    for environment in ["default", "prod"] {
+        let parameters = &toml("samconfig.toml")[environment]["global"]["parameters"]["parameter_overrides"];
+        for parameter in parameters.as_str().unwrap().split_whitespace() {
+            let (name, _) = parameter.split_once('=').unwrap();
+            assert_ne!(template["Parameters"][name], Yaml::BadValue, "{environment}: {name}");
+        }
     }
 }
 
