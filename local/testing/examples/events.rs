@@ -5,13 +5,12 @@
 //! cargo run -p testing --example events -- .aws-sam/build     # or target/lambda, as cargo-lambda builds it
 //! ```
 //!
-//! `DATABASE_URL` names the database, which must be on this machine and migrated, such as that of `cargo dev`: before
-//! each event the demo user is made anew; other users are left alone. The functions get the rest of the environment
-//! too.
+//! They work on the database that `DATABASE_URL` names, which must be migrated and on this machine, such as that of
+//! `cargo dev`, or else on a temporary one. Before each event the demo user is made anew; other users are left alone.
+//! The functions get the rest of the environment too.
 
 use std::{collections::BTreeMap, env, error::Error, path::Path, process::ExitCode};
 
-use shared::{Config, config::DEMO_JWT_SECRET};
 use testing::{Function, events};
 
 #[tokio::main(flavor = "current_thread")]
@@ -30,14 +29,7 @@ async fn main() -> ExitCode {
 /// The events that were not answered as expected, and how they were.
 async fn run() -> Result<Vec<String>, Box<dyn Error>> {
     let folder = env::args_os().nth(1).ok_or("name the folder of the build, for example .aws-sam/build")?;
-    let mut variables: BTreeMap<String, String> = env::vars().collect();
-    variables.entry("JWT_SECRET".to_owned()).or_insert_with(|| DEMO_JWT_SECRET.to_owned());
-    if !Config::from_iter(variables.clone()).database()?.is_local() {
-        return Err(
-            "the demo user's password is public: let DATABASE_URL name a database on this machine".into()
-        );
-    }
-    let url = &variables["DATABASE_URL"];
+    let (url, variables) = events::environment().await?;
     let variables: Vec<_> = variables.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
 
     let mut functions: BTreeMap<String, Vec<(String, String)>> = BTreeMap::new();
@@ -55,7 +47,7 @@ async fn run() -> Result<Vec<String>, Box<dyn Error>> {
         let mut function = Function::start(&binary, &variables).await;
         let before = wrong.len();
         for (name, event) in &events {
-            events::seed(url).await;
+            events::seed(&url).await;
             match function.invoke(&serde_json::from_str(event)?).await {
                 Ok(answer) if answer["statusCode"] == expected[name] => {}
                 Ok(answer) => {
