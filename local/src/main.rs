@@ -11,7 +11,7 @@ use std::{
 };
 
 use clap::{Parser, Subcommand};
-use database::Server;
+use database::{Bridge, Server};
 use shared::{Config, config::Database};
 use tokio::{
     net::TcpListener,
@@ -30,6 +30,11 @@ fn repository() -> &'static Path {
     package.parent().unwrap_or(package)
 }
 
+/// Where samconfig.toml expects env.json, too.
+fn default_data() -> PathBuf {
+    repository().join(".postgres")
+}
+
 /// Serves the whole API on this machine, with a PostgreSQL of its own unless DATABASE_URL names one.
 ///
 /// Variables (from the environment, else from .env): HOST, PORT, CORS_ALLOW_ORIGINS, DATABASE_URL, JWT_SECRET
@@ -45,8 +50,11 @@ struct Arguments {
     /// Reset the demo user and task that events/ speaks of
     #[arg(long)]
     seed: bool,
-    /// Where the data, PostgreSQL's log and the generated secret are kept
-    #[arg(long, value_name = "FOLDER", default_value_os_t = repository().join(".postgres"), hide_default_value = true)]
+    /// Let containers on Docker's bridge (or this one) reach the database, and write env.json for `sam local`
+    #[arg(long, value_name = "INTERFACE", num_args = 0..=1, require_equals = true, default_missing_value = "docker0")]
+    docker: Option<String>,
+    /// Where the data, PostgreSQL's log, the generated secret and env.json are kept
+    #[arg(long, value_name = "FOLDER", default_value_os_t = default_data(), hide_default_value = true)]
     data: PathBuf,
 }
 
@@ -109,12 +117,23 @@ async fn serve(arguments: &Arguments) -> Result<(), Error> {
 
     let mut own = None;
     if config.get("DATABASE_URL").is_none() {
+        let bridge = match &arguments.docker {
+            // Elsewhere Docker runs in a virtual machine, which forwards to this one's 127.0.0.1.
+            Some(interface) if cfg!(target_os = "linux") => Some(Bridge::find(interface)?),
+            _ => None,
+        };
         let server = tokio::select! {
-            server = Server::start(&arguments.data, arguments.fresh) => server?,
+            server = Server::start(&arguments.data, arguments.fresh, bridge) => server?,
             () = &mut stop => return Ok(()),
         };
         config.set_default("DATABASE_URL", &server.url("todo"));
         own = Some(server);
+    } else if arguments.docker.is_some() {
+        return Err(
+            "--docker opens only the database that cargo dev keeps: unset DATABASE_URL, or write a file \
+                    like events/env.example.json with yours"
+                .into(),
+        );
     } else if arguments.fresh {
         return Err("--fresh empties only the database that cargo dev keeps: unset DATABASE_URL, or empty \
                     yours yourself"
@@ -159,6 +178,10 @@ async fn prepare_and_serve(
     own_url: Option<String>,
 ) -> Result<(), Error> {
     settings::complete(&mut config, &arguments.data)?;
+    let mut sam = String::new();
+    if let Some(url) = own_url.as_deref().filter(|_| arguments.docker.is_some()) {
+        sam = sam_local(&arguments.data, &settings::write_env_json(&arguments.data, url)?);
+    }
     let database = config.database()?;
     let mut client = connect(&database).await?;
     if database.is_local() {
@@ -173,7 +196,7 @@ async fn prepare_and_serve(
     }
     drop(client);
     let api = local::api(&config)?.layer(settings.cors());
-    welcome(listener.local_addr()?, &own_url.unwrap_or_else(|| place(&database)))?;
+    welcome(listener.local_addr()?, &own_url.unwrap_or_else(|| place(&database)), &sam)?;
     axum::serve(listener, api).await?;
     Ok(())
 }
@@ -211,8 +234,24 @@ fn place(database: &Database) -> String {
     format!("{}:{port}/{name}", hosts.collect::<Vec<_>>().join(","))
 }
 
+/// The lines for a container; samconfig.toml holds their other options.
+fn sam_local(data: &Path, env_json: &Path) -> String {
+    let env_vars = match data == default_data() {
+        true => String::new(),
+        false => format!(" --env-vars '{}'", env_json.display()),
+    };
+    format!(
+        "
+In containers, after `sam build` (the events speak of the user that --seed makes):
+
+sam local invoke tasks -e events/tasks-list.json{env_vars}
+sam local start-api{env_vars}
+"
+    )
+}
+
 /// What to do now. The e-mail is a new one each time, because the users of earlier runs are still there.
-fn welcome(address: SocketAddr, database: &str) -> std::io::Result<()> {
+fn welcome(address: SocketAddr, database: &str, sam: &str) -> std::io::Result<()> {
     let url = format!("http://{address}");
     let email = format!("ada-{}@example.com", &Uuid::now_v7().simple().to_string()[24..]);
     let account = format!(r#"{{"email": "{email}", "password": "correct horse battery staple"}}"#);
@@ -224,7 +263,7 @@ fn welcome(address: SocketAddr, database: &str) -> std::io::Result<()> {
             "
 serverless-todo is at {url} (Ctrl-C stops it)
 The database is {database}
-
+{sam}
 Sign up, log in and add a task:
 
 curl -sw '\\n' {url}/auth/signup {json} -d '{account}'

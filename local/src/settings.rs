@@ -3,12 +3,13 @@
 use std::{
     fs,
     io::{ErrorKind, Write},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 use axum::http::{HeaderName, HeaderValue, Method, header};
 use ring::rand::{SecureRandom, SystemRandom};
-use shared::Config;
+use serde_json::json;
+use shared::{Config, config::DEMO_JWT_SECRET};
 use tempfile::NamedTempFile;
 use tokio::net::TcpListener;
 use tower_http::cors::{AllowOrigin, CorsLayer};
@@ -54,17 +55,34 @@ fn kept_secret(file: &Path) -> std::io::Result<String> {
         Err(error) if error.kind() == ErrorKind::NotFound => {}
         read => return read,
     }
-    let folder = file.parent().unwrap_or(file);
-    let mut new = NamedTempFile::new_in(folder)?;
     let mut bytes = [0; 32];
     SystemRandom::new()
         .fill(&mut bytes)
         .map_err(|_| std::io::Error::other("the system gives no random bytes"))?;
     let secret: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    // Whole or not at all, and for its owner's eyes only.
-    new.write_all(secret.as_bytes())?;
-    new.persist(file)?;
+    write(file, &secret)?;
     Ok(secret)
+}
+
+/// Whole or not at all, and for its owner's eyes only.
+fn write(file: &Path, text: &str) -> std::io::Result<()> {
+    let mut new = NamedTempFile::new_in(file.parent().unwrap_or(file))?;
+    new.write_all(text.as_bytes())?;
+    new.persist(file)?;
+    Ok(())
+}
+
+/// Writes `env.json` for `sam local --env-vars`, with cargo dev's own database under the name by which a container
+/// knows its host and the secret that signed the tokens in `events/`, and tells where it is.
+pub fn write_env_json(folder: &Path, own_url: &str) -> Result<PathBuf, Error> {
+    let variables = json!({
+        "DATABASE_URL": own_url.replace("@127.0.0.1:", "@host.docker.internal:"),
+        "JWT_SECRET": DEMO_JWT_SECRET,
+    });
+    let file = folder.join("env.json");
+    let text = format!("{:#}\n", json!({ "Parameters": variables }));
+    write(&file, &text).map_err(|error| format!("{} cannot be written: {error}", file.display()))?;
+    Ok(file)
 }
 
 /// Where `cargo dev` answers, and to whose pages.

@@ -4,6 +4,7 @@
 use std::{
     fs,
     io::{BufRead, BufReader, Read},
+    os::unix::fs::PermissionsExt,
     path::Path,
     process::{Child, Command, ExitStatus, Stdio},
     sync::mpsc::{self, Receiver},
@@ -252,6 +253,42 @@ fn seed_makes_the_demo_user_and_task_anew_each_time() {
 }
 
 #[tokio::test]
+async fn docker_writes_what_sam_local_needs_and_prints_its_lines() {
+    let folder = folder();
+    // Loopback is a bridge that each Linux machine has; elsewhere the name does not matter.
+    let dev = Dev::start(folder.path(), &["--docker=lo", "--seed"], &[]);
+    let file = folder.path().join("env.json");
+    assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    for line in ["sam local invoke tasks -e events/tasks-list.json", "sam local start-api"] {
+        let line = format!("\n{line} --env-vars '{}'\n", file.display());
+        assert!(dev.welcome.contains(&line), "{}", dev.welcome);
+    }
+
+    let written: Value = serde_json::from_str(&fs::read_to_string(&file).unwrap()).unwrap();
+    let names = |file: &Value| file["Parameters"].as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    assert_eq!(
+        names(&written),
+        names(&serde_json::from_str(include_str!("../../events/env.example.json")).unwrap())
+    );
+    let variable = |name: &str| written["Parameters"][name].as_str().unwrap();
+    assert_eq!(variable("JWT_SECRET"), shared::config::DEMO_JWT_SECRET);
+    let (before, after) = variable("DATABASE_URL").split_once("host.docker.internal").unwrap();
+    let url = format!("{before}127.0.0.1{after}");
+    let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await.unwrap();
+    tokio::spawn(connection);
+    let count: i64 = client.query_one("SELECT count(*) FROM users", &[]).await.unwrap().get(0);
+    assert_eq!(count, 1);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn docker_without_its_bridge_is_refused() {
+    let sentence = refusal(folder().path(), &["--docker=no-such-bridge"], &[]);
+    assert!(sentence.contains("no network interface no-such-bridge"), "{sentence}");
+    assert!(sentence.contains("start Docker first"), "{sentence}");
+}
+
+#[tokio::test]
 async fn database_url_is_used_instead_and_its_password_is_not_shown() {
     let folder = folder();
     let url = testing::database().await;
@@ -295,6 +332,8 @@ fn what_cannot_work_is_one_sentence_and_a_failure() {
     let remote = "postgresql://todo:s3cret@db.invalid/todo";
     let sentence = refusal(folder.path(), &["--fresh"], &[("DATABASE_URL", remote)]);
     assert!(sentence.contains("--fresh empties only the database that cargo dev keeps"), "{sentence}");
+    let sentence = refusal(folder.path(), &["--docker"], &[("DATABASE_URL", remote)]);
+    assert!(sentence.contains("--docker opens only the database that cargo dev keeps"), "{sentence}");
     let pooled = "postgresql://todo:s3cret@ep-x-1-pooler.eu-central-1.aws.neon.tech/todo?sslmode=require";
     let sentence = refusal(folder.path(), &["migrate"], &[("DATABASE_URL", pooled)]);
     assert!(sentence.contains("without -pooler"), "{sentence}");
@@ -334,7 +373,7 @@ fn help_names_every_option() {
     let mut help = String::new();
     process.stdout.take().unwrap().read_to_string(&mut help).unwrap();
     assert!(process.wait().unwrap().success());
-    for word in ["migrate", "--fresh", "--seed", "--data", "DATABASE_URL"] {
+    for word in ["migrate", "--fresh", "--seed", "--docker", "--data", "DATABASE_URL"] {
         assert!(help.contains(word), "{help}");
     }
 }

@@ -57,6 +57,12 @@ pub enum Error {
          add one (`useradd --system postgres`) or run as another user"
     )]
     NoAccount,
+    /// Containers have no network on this machine.
+    #[error(
+        "there is no network interface {0} with an IPv4 address: start Docker first, or name the bridge that your \
+         containers are on, as in --docker=podman0 (Docker Desktop has none: --docker=lo)"
+    )]
+    NoBridge(String),
     /// A server of an earlier run hangs.
     #[error(
         "a PostgreSQL of an earlier run (process {pid}) still uses {} and does not answer: \

@@ -278,9 +278,9 @@ mod tests {
         extract(url, &archive.stdout, &folder.join(DOWNLOAD)).await.unwrap();
         let found = sources(&[]).find(&folder, None).await.unwrap();
         assert_eq!(found.bin, folder.join("postgresql/bin"));
-        let server = Server::start_from(&sources(&[]), &folder, false).await.unwrap();
+        let server = Server::start_from(&sources(&[]), &folder, false, None).await.unwrap();
         server.stop().await.unwrap();
-        let server = Server::start_from(&sources(&[]), &folder, true).await.unwrap();
+        let server = Server::start_from(&sources(&[]), &folder, true, None).await.unwrap();
         server.stop().await.unwrap();
     }
 }

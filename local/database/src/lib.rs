@@ -5,12 +5,14 @@
 //! however this process ends. [`migrate`] works on any database. Unix only.
 
 mod account;
+mod bridge;
 mod error;
 mod folder;
 mod installation;
 mod migrations;
 mod server;
 
+pub use bridge::Bridge;
 pub use error::Error;
 pub use folder::prepare;
 pub use migrations::migrate;

@@ -1,5 +1,6 @@
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read, Write};
+use std::iter;
 use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::CommandExt;
@@ -14,7 +15,7 @@ use tokio_postgres::{Client, Config, NoTls};
 
 use crate::account::Account;
 use crate::installation::{Installation, Sources};
-use crate::{Error, folder};
+use crate::{Bridge, Error, folder};
 
 /// The port of a kept server, so that its URL stays the same, unless it is taken.
 const PORT: u16 = 54329;
@@ -29,7 +30,7 @@ const CTYPE: &str = if cfg!(target_os = "macos") { "en_US.UTF-8" } else { "C.UTF
 const TEMPORARY: &[&str] =
     &["fsync=off", "synchronous_commit=off", "full_page_writes=off", "autovacuum=off", "max_connections=300"];
 
-/// A running PostgreSQL that listens on 127.0.0.1 only.
+/// A running PostgreSQL that listens on 127.0.0.1 and, when asked to, on a bridge to containers.
 ///
 /// It ends with its owner: by [`stop`](Server::stop), when dropped, and when this process is killed.
 #[derive(Debug)]
@@ -44,23 +45,29 @@ pub struct Server {
 
 /// What becomes of the data when the server ends.
 enum Lifetime {
-    /// They stay in this folder, which the file locks.
-    Kept(PathBuf, File),
+    /// They stay in this folder, which the file locks, and containers on the bridge get at them.
+    Kept(PathBuf, File, Option<Bridge>),
     Temporary,
 }
 
 impl Server {
     /// Starts the server whose data, password and log are kept in `folder`, and makes its database `todo`.
     /// A server left over from a run that crashed is stopped first. With `fresh`, its data are deleted first.
+    /// With a `bridge`, it listens there too, and admits who is in that network and has the password.
     ///
     /// # Errors
     /// No PostgreSQL to be had, data of another major version, a folder that is in use or not ours,
     /// or a server that does not come up.
-    pub async fn start(folder: &Path, fresh: bool) -> Result<Self, Error> {
-        Self::start_from(&Sources::usual(), folder, fresh).await
+    pub async fn start(folder: &Path, fresh: bool, bridge: Option<Bridge>) -> Result<Self, Error> {
+        Self::start_from(&Sources::usual(), folder, fresh, bridge).await
     }
 
-    pub(crate) async fn start_from(sources: &Sources, folder: &Path, fresh: bool) -> Result<Self, Error> {
+    pub(crate) async fn start_from(
+        sources: &Sources,
+        folder: &Path,
+        fresh: bool,
+        bridge: Option<Bridge>,
+    ) -> Result<Self, Error> {
         let (folder, lock) = folder::lock(folder).await?;
         let version = fs::read_to_string(folder.join("data/PG_VERSION")).ok();
         let version = version.as_deref().map(str::trim).filter(|_| !fresh);
@@ -71,7 +78,7 @@ impl Server {
         }
         // What an interrupted initdb left.
         folder::delete(&folder.join("data.new"))?;
-        let server = Self::launch(&installation, &Lifetime::Kept(folder, lock)).await?;
+        let server = Self::launch(&installation, &Lifetime::Kept(folder, lock, bridge)).await?;
         let client = connect(server.port, &server.password).await?;
         let todo = "SELECT FROM pg_database WHERE datname = 'todo'";
         if client.query_typed(todo, &[]).await?.is_empty() {
@@ -92,7 +99,7 @@ impl Server {
 
     async fn launch(installation: &Installation, lifetime: &Lifetime) -> Result<Self, Error> {
         let mut port = match lifetime {
-            Lifetime::Kept(..) if is_free(PORT) => PORT,
+            Lifetime::Kept(_, _, bridge) if is_free(PORT, *bridge) => PORT,
             _ => free_port()?,
         };
         let mut attempts = 1..=5;
@@ -112,17 +119,27 @@ impl Server {
 
     fn spawn(installation: &Installation, lifetime: &Lifetime, port: u16) -> Result<(Self, PathBuf), Error> {
         let folder = match lifetime {
-            Lifetime::Kept(folder, _) => folder.clone(),
+            Lifetime::Kept(folder, ..) => folder.clone(),
             Lifetime::Temporary => folder::temporary()?,
         };
         let account = Account::of(&folder)?;
         let password = password(&folder, account)?;
+        let mut addresses = Ipv4Addr::LOCALHOST.to_string();
+        let mut hba = None;
+        if let Lifetime::Kept(_, _, Some(bridge)) = lifetime {
+            addresses = format!("{addresses},{}", bridge.address);
+            // Beside the data, whose own stays as initdb made it.
+            let path = folder.join("pg_hba.conf");
+            fs::write(&path, bridge.hba()).map_err(Error::io("write", &path))?;
+            account.own(&path)?;
+            hba = Some(format!("hba_file={}", path.display()));
+        }
         let path = folder.join("log");
         let spawn = || {
             let mut log = File::options();
             let log = log.create(true).write(true).truncate(true).mode(0o600).open(&path)?;
             let (word, settings, lock) = match lifetime {
-                Lifetime::Kept(_, lock) => ("kept", [].as_slice(), lock),
+                Lifetime::Kept(_, lock, _) => ("kept", [].as_slice(), lock),
                 Lifetime::Temporary => ("temporary", TEMPORARY, &log),
             };
             account
@@ -131,7 +148,8 @@ impl Server {
                 .args([&folder, &installation.bin])
                 .args([CTYPE, word])
                 .args(["-c", &format!("port={port}")])
-                .args(["-c", "listen_addresses=127.0.0.1"])
+                .args(["-c", &format!("listen_addresses={addresses}")])
+                .args(hba.iter().flat_map(|setting| ["-c", setting]))
                 // A socket's path may be no longer than about 100 bytes.
                 .args(["-c", "unix_socket_directories="])
                 .args(["-c", "timezone=UTC", "-c", "log_timezone=UTC"])
@@ -234,8 +252,9 @@ fn password(folder: &Path, account: Account) -> Result<String, Error> {
     Ok(password)
 }
 
-fn is_free(port: u16) -> bool {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
+fn is_free(port: u16, bridge: Option<Bridge>) -> bool {
+    let mut addresses = iter::once(Ipv4Addr::LOCALHOST).chain(bridge.map(|bridge| bridge.address));
+    addresses.all(|address| TcpListener::bind((address, port)).is_ok())
 }
 
 fn free_port() -> Result<u16, Error> {

@@ -2,17 +2,19 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::net::TcpListener;
+use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use database::Server;
+use database::{Bridge, Server};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, Uid, getpgid};
 use tempfile::TempDir;
+use tokio::net::TcpSocket;
 use tokio::time::timeout;
+use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, NoTls};
 
 /// Where `cargo dev` has a PostgreSQL that it had to download.
@@ -88,7 +90,7 @@ async fn the_owner_in_another_process() {
     let server = match std::env::var("OWNER_OF") {
         Err(_) => return,
         Ok(folder) if folder.is_empty() => Server::temporary(downloads()).await.unwrap(),
-        Ok(folder) => Server::start(Path::new(&folder), false).await.unwrap(),
+        Ok(folder) => Server::start(Path::new(&folder), false, None).await.unwrap(),
     };
     let client = connect(&server.url("postgres")).await;
     println!("data in {}", text(&client, "SHOW data_directory").await);
@@ -129,6 +131,39 @@ async fn a_wrong_password_is_refused() {
     server.stop().await.unwrap();
 }
 
+/// Linux has all of 127.0.0.0/8, so that one address can stand for the bridge and the next for a container on it.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn who_is_on_the_bridge_gets_in_with_the_password_and_nobody_else_does() {
+    let scratch = scratch();
+    let folder = scratch.path().join("postgres");
+    // Data of a run without a bridge will do.
+    Server::start(&folder, false, None).await.unwrap().stop().await.unwrap();
+    let bridge = Bridge { address: "127.0.5.1".parse().unwrap(), netmask: "255.255.255.0".parse().unwrap() };
+    let server = Server::start(&folder, false, Some(bridge)).await.unwrap();
+    let url = server.url("todo");
+    let wrong = url.replace("postgres:", "postgres:x");
+    let from = async |address: &str, url: &str| {
+        let config: tokio_postgres::Config = url.parse().unwrap();
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind((address.parse::<Ipv4Addr>().unwrap(), 0).into()).unwrap();
+        let stream = socket.connect((bridge.address, config.get_ports()[0]).into()).await.unwrap();
+        config.connect_raw(stream, NoTls).await.map(drop)
+    };
+    from("127.0.5.2", &url).await.unwrap();
+    let refused = from("127.0.5.2", &wrong).await.unwrap_err();
+    assert_eq!(refused.code(), Some(&SqlState::INVALID_PASSWORD));
+    let stranger = from("127.0.6.2", &url).await.unwrap_err();
+    assert_eq!(stranger.code(), Some(&SqlState::INVALID_AUTHORIZATION_SPECIFICATION));
+    connect(&url).await;
+    server.stop().await.unwrap();
+
+    let server = Server::start(&folder, false, None).await.unwrap();
+    let port = server.url("todo").parse::<tokio_postgres::Config>().unwrap().get_ports()[0];
+    assert!(tokio::net::TcpStream::connect((bridge.address, port)).await.is_err());
+    server.stop().await.unwrap();
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn a_killed_owner_of_a_temporary_server_leaves_no_process_and_no_file() {
@@ -152,7 +187,7 @@ async fn data_survive_an_owner_that_was_killed_and_the_next_start_need_not_wait(
     let before = fs::read_to_string(folder.join("password")).unwrap();
     owner.kill().unwrap();
     owner.wait().unwrap();
-    let server = Server::start(&folder, false).await.unwrap();
+    let server = Server::start(&folder, false, None).await.unwrap();
     assert!(server.url("todo").contains(before.as_str()));
     connect(&server.url("todo")).await;
     server.stop().await.unwrap();
@@ -167,7 +202,7 @@ async fn an_owner_killed_while_the_data_are_made_leaves_a_folder_that_heals() {
     owner.kill().unwrap();
     owner.wait().unwrap();
     assert!(!folder.join("data").exists());
-    let server = Server::start(&folder, false).await.unwrap();
+    let server = Server::start(&folder, false, None).await.unwrap();
     connect(&server.url("todo")).await;
     assert!(!folder.join("data.new").exists());
     server.stop().await.unwrap();
@@ -180,7 +215,7 @@ async fn half_made_data_are_made_anew() {
     fs::create_dir(folder.join("data.new")).unwrap();
     fs::write(folder.join("data.new/PG_VERSION"), "15").unwrap();
     fs::write(folder.join("password"), "").unwrap();
-    let server = Server::start(&folder, false).await.unwrap();
+    let server = Server::start(&folder, false, None).await.unwrap();
     connect(&server.url("todo")).await;
     server.stop().await.unwrap();
 }
@@ -189,7 +224,7 @@ async fn half_made_data_are_made_anew() {
 async fn data_and_password_are_kept_until_a_fresh_start() {
     let scratch = scratch();
     let folder = scratch.path().join("postgres");
-    let server = Server::start(&folder, false).await.unwrap();
+    let server = Server::start(&folder, false, None).await.unwrap();
     let password = folder.join("password");
     assert_eq!(fs::metadata(&password).unwrap().mode() & 0o777, 0o600);
     fs::write(folder.join("jwt-secret"), "someone else's").unwrap();
@@ -198,13 +233,13 @@ async fn data_and_password_are_kept_until_a_fresh_start() {
     server.stop().await.unwrap();
 
     let before = fs::read(&password).unwrap();
-    let server = Server::start(&folder, false).await.unwrap();
+    let server = Server::start(&folder, false, None).await.unwrap();
     assert_eq!(fs::read(&password).unwrap(), before);
     let client = connect(&server.url("todo")).await;
     client.batch_execute("SELECT FROM kept").await.unwrap();
     server.stop().await.unwrap();
 
-    let server = Server::start(&folder, true).await.unwrap();
+    let server = Server::start(&folder, true, None).await.unwrap();
     let client = connect(&server.url("todo")).await;
     client.batch_execute("SELECT FROM kept").await.unwrap_err();
     assert!(folder.join("jwt-secret").exists());
@@ -215,8 +250,9 @@ async fn data_and_password_are_kept_until_a_fresh_start() {
 async fn a_second_start_on_a_folder_is_refused_and_the_first_lives_on() {
     let scratch = scratch();
     let folder = scratch.path().join("postgres");
-    let first = Server::start(&folder, false).await.unwrap();
-    let (second, fresh) = tokio::join!(Server::start(&folder, false), Server::start(&folder, true));
+    let first = Server::start(&folder, false, None).await.unwrap();
+    let (second, fresh) =
+        tokio::join!(Server::start(&folder, false, None), Server::start(&folder, true, None));
     for error in [second.unwrap_err(), fresh.unwrap_err()] {
         assert_eq!(
             error.to_string(),
@@ -236,7 +272,7 @@ async fn a_second_start_on_a_folder_is_refused_and_the_first_lives_on() {
 async fn a_postgresql_that_outlived_even_its_supervisor_is_stopped() {
     let scratch = scratch();
     let folder = scratch.path().join("postgres");
-    let mut server = Server::start(&folder, false).await.unwrap();
+    let mut server = Server::start(&folder, false, None).await.unwrap();
     let client = connect(&server.url("todo")).await;
     client.batch_execute("CREATE TABLE kept ()").await.unwrap();
     let orphan = postmaster(&folder);
@@ -251,7 +287,7 @@ async fn a_postgresql_that_outlived_even_its_supervisor_is_stopped() {
     wait_until("the orphan is alone", || group(supervisor) == [orphan]);
     client.batch_execute("SELECT FROM kept").await.unwrap();
 
-    let server = Server::start(&folder, false).await.unwrap();
+    let server = Server::start(&folder, false, None).await.unwrap();
     assert_ne!(postmaster(&folder), orphan);
     assert!(group(supervisor).is_empty());
     let client = connect(&server.url("todo")).await;
@@ -263,14 +299,14 @@ async fn a_postgresql_that_outlived_even_its_supervisor_is_stopped() {
 async fn a_stale_pid_file_does_not_hinder_even_when_its_number_is_a_living_process() {
     let scratch = scratch();
     let folder = scratch.path().join("postgres");
-    Server::start(&folder, false).await.unwrap().stop().await.unwrap();
+    Server::start(&folder, false, None).await.unwrap().stop().await.unwrap();
     let mut ended = Command::new("true").spawn().unwrap();
     ended.wait().unwrap();
     for pid in [ended.id(), std::process::id()] {
         let unused = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let stale = format!("{pid}\n{}\n1\n{unused}\n\n127.0.0.1\n", folder.join("data").display());
         fs::write(folder.join("data/postmaster.pid"), stale).unwrap();
-        let server = Server::start(&folder, false).await.unwrap();
+        let server = Server::start(&folder, false, None).await.unwrap();
         connect(&server.url("todo")).await;
         server.stop().await.unwrap();
     }
@@ -284,13 +320,13 @@ async fn data_of_another_version_are_refused_and_left_alone_until_a_fresh_start(
     fs::create_dir(folder.join("data")).unwrap();
     fs::write(&version, "12\n").unwrap();
 
-    let error = Server::start(&folder, false).await.unwrap_err().to_string();
+    let error = Server::start(&folder, false, None).await.unwrap_err().to_string();
     assert!(error.contains("were written by PostgreSQL 12, but this machine has only PostgreSQL"), "{error}");
     assert!(error.contains("install PostgreSQL 12, or use --fresh, which deletes the data"), "{error}");
     assert_eq!(fs::read_to_string(&version).unwrap(), "12\n");
     assert_eq!(fs::read_dir(folder.join("data")).unwrap().count(), 1);
 
-    let server = Server::start(&folder, true).await.unwrap();
+    let server = Server::start(&folder, true, None).await.unwrap();
     connect(&server.url("todo")).await;
     server.stop().await.unwrap();
 }
@@ -302,7 +338,7 @@ async fn a_folder_of_someone_else_is_refused_and_left_alone_even_by_a_fresh_star
     fs::write(scratch.path().join("data/thesis.txt"), "years of work").unwrap();
     let mode = fs::metadata(scratch.path()).unwrap().mode();
     for fresh in [false, true] {
-        let error = Server::start(scratch.path(), fresh).await.unwrap_err().to_string();
+        let error = Server::start(scratch.path(), fresh, None).await.unwrap_err().to_string();
         assert!(error.contains("holds files that are not `cargo dev`'s"), "{error}");
     }
     assert!(scratch.path().join("data/thesis.txt").exists());
@@ -317,18 +353,18 @@ async fn root_keeps_the_data_elsewhere_when_postgresql_cannot_get_to_the_folder(
     let closed = tempfile::tempdir().unwrap();
     fs::set_permissions(closed.path(), fs::Permissions::from_mode(0o700)).unwrap();
     let folder = closed.path().join(".postgres");
-    let server = Server::start(&folder, false).await.unwrap();
+    let server = Server::start(&folder, false, None).await.unwrap();
     let elsewhere = fs::read_link(&folder).unwrap();
     let client = connect(&server.url("todo")).await;
     client.batch_execute("CREATE TABLE kept ()").await.unwrap();
     server.stop().await.unwrap();
 
-    let server = Server::start(&folder, false).await.unwrap();
+    let server = Server::start(&folder, false, None).await.unwrap();
     let client = connect(&server.url("todo")).await;
     client.batch_execute("SELECT FROM kept").await.unwrap();
     server.stop().await.unwrap();
 
-    let server = Server::start(&folder, true).await.unwrap();
+    let server = Server::start(&folder, true, None).await.unwrap();
     let client = connect(&server.url("todo")).await;
     client.batch_execute("SELECT FROM kept").await.unwrap_err();
     assert_eq!(fs::read_link(&folder).unwrap(), elsewhere);
@@ -346,7 +382,7 @@ async fn a_taken_port_is_avoided() {
     // When another test's server has it already, that is as good.
     let _taken = TcpListener::bind("127.0.0.1:54329");
     let scratch = scratch();
-    let server = Server::start(&scratch.path().join("postgres"), false).await.unwrap();
+    let server = Server::start(&scratch.path().join("postgres"), false, None).await.unwrap();
     assert!(!server.url("todo").contains(":54329/"));
     connect(&server.url("todo")).await;
     server.stop().await.unwrap();
@@ -356,14 +392,14 @@ async fn a_taken_port_is_avoided() {
 async fn the_owner_learns_that_the_server_died() {
     let scratch = scratch();
     let folder = scratch.path().join("postgres");
-    let mut server = Server::start(&folder, false).await.unwrap();
+    let mut server = Server::start(&folder, false, None).await.unwrap();
     let still_up = timeout(Duration::from_millis(500), server.ended()).await;
     assert!(still_up.is_err());
     kill(postmaster(&folder), Signal::SIGKILL).unwrap();
     let error = timeout(Duration::from_secs(10), server.ended()).await.unwrap();
     assert!(error.to_string().starts_with("PostgreSQL ended by itself; the end of its log: "), "{error}");
     drop(server);
-    let server = Server::start(&folder, false).await.unwrap();
+    let server = Server::start(&folder, false, None).await.unwrap();
     connect(&server.url("todo")).await;
     server.stop().await.unwrap();
 }
@@ -372,9 +408,9 @@ async fn the_owner_learns_that_the_server_died() {
 async fn a_server_that_does_not_start_says_why() {
     let scratch = scratch();
     let folder = scratch.path().join("postgres");
-    Server::start(&folder, false).await.unwrap().stop().await.unwrap();
+    Server::start(&folder, false, None).await.unwrap().stop().await.unwrap();
     fs::remove_file(folder.join("data/global/pg_control")).unwrap();
-    let error = Server::start(&folder, false).await.unwrap_err().to_string();
+    let error = Server::start(&folder, false, None).await.unwrap_err().to_string();
     assert!(error.starts_with("PostgreSQL did not start; the end of its log: "), "{error}");
     assert!(error.contains("pg_control"), "{error}");
 }

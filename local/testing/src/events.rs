@@ -1,6 +1,6 @@
 //! The events of `events/`, which a person sends with `sam local invoke` and `cargo lambda invoke`.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{collections::BTreeMap, env, fs, path::Path};
 
 use axum::{
     Router,
@@ -68,7 +68,7 @@ pub fn all() -> BTreeMap<String, String> {
         .map(|file| {
             (file.file_name().unwrap().to_str().unwrap().to_owned(), fs::read_to_string(&file).unwrap())
         })
-        .filter(|(name, _)| name != "expected.json")
+        .filter(|(name, _)| !["expected.json", "env.example.json"].contains(&name.as_str()))
         .collect()
 }
 
@@ -80,13 +80,38 @@ pub fn expected() -> BTreeMap<String, u16> {
     serde_json::from_str(&fs::read_to_string(Path::new(FOLDER).join("expected.json")).unwrap()).unwrap()
 }
 
-/// Makes the demo user and task anew, and deletes all others.
+/// Makes the demo user and task anew, and deletes what earlier events made. Other users and their tasks stay.
 ///
 /// # Panics
 /// The database is not there, or not migrated.
 pub async fn seed(url: &str) {
-    let sql = concat!("TRUNCATE users CASCADE;", include_str!("../../../events/seed.sql"));
-    crate::execute(url, sql).await.unwrap();
+    crate::execute(url, include_str!("../../../events/seed.sql")).await.unwrap();
+}
+
+/// The database that this process's `DATABASE_URL` names, or else a temporary one, and the variables of a function that
+/// is sent events there: the process's own, and the secret that signed the events' tokens. With `SSM_PARAMETER_PATH`
+/// the function is told neither, but to look there.
+///
+/// # Errors
+/// The database is not on this machine: the demo user's password is public.
+pub async fn environment() -> Result<(String, BTreeMap<String, String>), config::Error> {
+    let mut variables: BTreeMap<_, _> = env::vars().filter(|(_, value)| !value.is_empty()).collect();
+    let url = match variables.remove("DATABASE_URL") {
+        Some(url) => url,
+        None => database().await,
+    };
+    if !Config::from_iter([("DATABASE_URL", &url)]).database()?.is_local() {
+        return Err(config::Error::new(
+            "DATABASE_URL names a database on another machine, and the demo user's password is public: \
+             name one on this machine, or none for a temporary one"
+                .to_owned(),
+        ));
+    }
+    if !variables.contains_key("SSM_PARAMETER_PATH") {
+        variables.insert("DATABASE_URL".to_owned(), url.clone());
+        variables.entry("JWT_SECRET".to_owned()).or_insert_with(|| config::DEMO_JWT_SECRET.to_owned());
+    }
+    Ok((url, variables))
 }
 
 /// The request that made API Gateway send this event.

@@ -1,0 +1,194 @@
+//! Measures the functions' release binaries, each in a process of its own with a Runtime API as Lambda has it, and
+//! prints two tables: what was measured, and what AWS would bill for it. The machine should have nothing else to do.
+//!
+//! ```sh
+//! cargo run --release -p testing --example measure -- target/lambda     # or .aws-sam/build; Linux only
+//! ```
+//!
+//! The Runtime API is in this process, on loopback: of each duration it takes about as much as the real one does
+//! (`health-ok` shows how little), and of the CPU time nothing. The database is the one that `DATABASE_URL` names, or
+//! else a temporary one. The functions get the rest of the environment too, such as `BCRYPT_COST`.
+
+use std::{
+    error::Error,
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    time::{Duration, Instant},
+};
+
+use clap::Parser;
+use serde_json::Value;
+use testing::{Function, events};
+
+/// Lambda, arm64, USD a GB-second: AWS price list, AWSLambda, us-east-1, November 2026.
+const USD_PER_GB_SECOND: f64 = 0.000_013_333_4;
+/// Lambda, USD a million requests, from the same list.
+const USD_PER_MILLION_REQUESTS: f64 = 0.20;
+/// API Gateway's HTTP API, USD a million requests: AWS price list, AmazonApiGateway, us-east-1, first 300 million.
+const USD_PER_MILLION_API_CALLS: f64 = 1.00;
+/// The memory that comes with one whole vCPU; with less there is proportionally less of it.
+const MB_PER_VCPU: f64 = 1769.0;
+/// Ticks a second in /proc/PID/stat, the same on every Linux.
+const TICKS: f64 = 100.0;
+
+/// How many processes are started, for the medians of what happens once in each.
+const STARTS: usize = 20;
+/// What is measured: the event's function and case, and how many requests. Those that hash passwords are few.
+const REQUESTS: [(&str, &str, usize); 6] = [
+    ("signup", "created", 20),
+    ("login", "ok", 20),
+    ("tasks", "list", 500), // of 10 tasks
+    ("tasks", "create", 500),
+    ("account", "me", 500),
+    ("health", "ok", 500),
+];
+
+#[derive(Parser)]
+struct Arguments {
+    /// Holds `<function>/bootstrap`
+    folder: PathBuf,
+    /// The round trip to the database in ms, which a request makes once, for the cost
+    #[arg(long, default_value_t = 2.0)]
+    rtt_ms: f64,
+}
+
+/// Durations in ms.
+struct Measured {
+    init: f64,
+    first: f64,
+    p50: f64,
+    p99: f64,
+    cpu: f64,
+    peak_rss_mb: f64,
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let Arguments { folder, rtt_ms } = Arguments::parse();
+    let (url, variables) = events::environment().await?;
+    let variables: Vec<_> = variables.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    println!(
+        "| request | binary MB | gzipped MB | init ms | first ms | p50 ms | p99 ms | CPU ms | peak RSS MB |"
+    );
+    println!("|---|--:|--:|--:|--:|--:|--:|--:|--:|");
+    let mut costs = Vec::new();
+    for (function, case, count) in REQUESTS {
+        let (size, gzipped) = sizes(&folder.join(function).join("bootstrap"))?;
+        let Measured { init, first, p50, p99, cpu, peak_rss_mb } =
+            measure(&folder, (&url, &variables), (function, case, count)).await?;
+        println!(
+            "| {function} {case} | {size:.1} | {gzipped:.1} | {init:.1} | {first:.1} | {p50:.2} | {p99:.2} \
+             | {cpu:.2} | {peak_rss_mb:.1} |"
+        );
+        let memory = memory(function)?;
+        let waiting = (p50 - cpu).max(0.0) + rtt_ms;
+        let billed = (cpu * (MB_PER_VCPU / memory).max(1.0) + waiting).ceil().max(1.0);
+        let lambda = billed * 1000.0 * memory / 1024.0 * USD_PER_GB_SECOND + USD_PER_MILLION_REQUESTS;
+        let both = lambda + USD_PER_MILLION_API_CALLS;
+        costs.push(format!("| {function} {case} | {memory} | {billed} | {lambda:.2} | {both:.2} |"));
+    }
+    println!("\nWarm, with a database {rtt_ms} ms away, by one request a million times, in USD:\n");
+    println!("| request | memory MB | billed ms | Lambda | with the HTTP API |\n|---|--:|--:|--:|--:|");
+    println!("{}", costs.join("\n"));
+    Ok(())
+}
+
+async fn measure(
+    folder: &Path,
+    (url, variables): (&str, &[(&str, &str)]),
+    (function, case, count): (&str, &str, usize),
+) -> Result<Measured, Box<dyn Error>> {
+    let start = async |name: &str| Function::start(folder.join(name).join("bootstrap"), variables).await;
+    let all = events::all();
+    let event = |name: String| serde_json::from_str::<Value>(&all[&(name + ".json")]);
+    let mut representative = event(format!("{function}-{case}"))?;
+    events::seed(url).await;
+    if function == "login" {
+        // The demo user's hash is a cheap one.
+        let signup = event("signup-created".to_owned())?;
+        start("signup").await.invoke(&signup).await?;
+        representative["body"] = signup["body"].clone();
+    }
+    if case == "list" {
+        let mut tasks = start("tasks").await;
+        for _ in 1..10 {
+            tasks.invoke(&event("tasks-create".to_owned())?).await?;
+        }
+    }
+
+    let (mut inits, mut firsts) = (Vec::new(), Vec::new());
+    let mut last = None;
+    for _ in 0..STARTS {
+        let mut function = start(function).await;
+        inits.push(function.init().await?);
+        firsts.push(timed(&mut function, &representative, url).await?);
+        last = Some(function);
+    }
+    let mut function = last.ok_or("nothing was started")?;
+    let before = cpu_ms(function.pid())?;
+    let mut warm = Vec::new();
+    for _ in 0..count {
+        warm.push(timed(&mut function, &representative, url).await?);
+    }
+    Ok(Measured {
+        init: percentile(&mut inits, 50),
+        first: percentile(&mut firsts, 50),
+        p50: percentile(&mut warm, 50),
+        p99: percentile(&mut warm, 99),
+        cpu: (cpu_ms(function.pid())? - before) / count as f64,
+        peak_rss_mb: peak_rss_mb(function.pid())?,
+    })
+}
+
+/// How long the answer took, which must be a good one.
+async fn timed(function: &mut Function, event: &Value, url: &str) -> Result<Duration, Box<dyn Error>> {
+    if event["rawPath"] == "/auth/signup" {
+        // Its e-mail must be new each time.
+        events::seed(url).await;
+    }
+    let start = Instant::now();
+    let answer = function.invoke(event).await?;
+    let took = start.elapsed();
+    match answer["statusCode"].as_u64() {
+        Some(200..300) => Ok(took),
+        _ => Err(format!("{} was answered {answer}", event["rawPath"]).into()),
+    }
+}
+
+/// In ms: the smallest duration that is not exceeded by this many in a hundred.
+fn percentile(durations: &mut [Duration], percent: usize) -> f64 {
+    durations.sort();
+    durations[(durations.len() * percent).div_ceil(100) - 1].as_secs_f64() * 1000.0
+}
+
+/// In MB, of the file and of what gzip makes of it.
+fn sizes(binary: &Path) -> Result<(f64, f64), Box<dyn Error>> {
+    let plain = fs::metadata(binary).map_err(|error| format!("{}: {error}", binary.display()))?.len();
+    let gzipped = Command::new("gzip").arg("-9c").arg(binary).output()?.stdout.len();
+    Ok((plain as f64 / 1e6, gzipped as f64 / 1e6))
+}
+
+/// In MB, as the function is deployed.
+fn memory(function: &str) -> Result<f64, Box<dyn Error>> {
+    let manifest = format!("{}/../../functions/{function}/Cargo.toml", env!("CARGO_MANIFEST_DIR"));
+    let manifest = fs::read_to_string(manifest)?;
+    let memory = manifest.lines().find_map(|line| line.strip_prefix("memory = "));
+    Ok(memory.ok_or_else(|| format!("{function}'s Cargo.toml has no memory"))?.parse()?)
+}
+
+/// What all threads have used so far, for themselves and in the kernel.
+fn cpu_ms(pid: u32) -> Result<f64, Box<dyn Error>> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    // The name, in parentheses, may hold spaces. utime and stime are the 14th and 15th fields, state is the third.
+    let fields = stat.rsplit(") ").next().unwrap_or_default().split(' ');
+    let ticks = fields.skip(11).take(2).map(str::parse::<f64>).sum::<Result<f64, _>>()?;
+    Ok(ticks / TICKS * 1000.0)
+}
+
+fn peak_rss_mb(pid: u32) -> Result<f64, Box<dyn Error>> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    Ok(line.and_then(|line| line.trim().strip_suffix(" kB")).ok_or("no VmHWM")?.parse::<f64>()? * 1024.0
+        / 1e6)
+}
