@@ -78,6 +78,8 @@ pub fn write_env_json(folder: &Path, own_url: &str) -> Result<PathBuf, Error> {
     let variables = json!({
         "DATABASE_URL": own_url.replace("@127.0.0.1:", "@host.docker.internal:"),
         "JWT_SECRET": DEMO_JWT_SECRET,
+        // Or the functions would look there for what else they may read.
+        "SSM_PARAMETER_PATH": "",
     });
     let file = folder.join("env.json");
     let text = format!("{:#}\n", json!({ "Parameters": variables }));

@@ -15,7 +15,7 @@ use std::{
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-/// A running `cargo dev`. Killed when it is dropped.
+/// A running `cargo dev`. Killed when it is dropped, and then its log is searched for what must not be in it.
 struct Dev {
     process: Child,
     /// What it printed up to the first request it can answer.
@@ -87,6 +87,10 @@ impl Drop for Dev {
     fn drop(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();
+        if !thread::panicking() {
+            let log: Vec<_> = self.log.try_iter().collect();
+            assert_eq!(testing::log::indiscreet(&log.join("\n")), [""; 0]);
+        }
     }
 }
 

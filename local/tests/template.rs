@@ -1,13 +1,17 @@
 //! What stands in several places, each of which a tool reads: a route in the function's router, in template.yaml and in
 //! the router of `cargo lambda watch`; a function in its folder, its manifest and template.yaml's lists.
 
-use std::{collections::BTreeSet, fs, path::Path};
+use std::{collections::BTreeSet, fs, path::Path, time::Duration};
 
 use axum::Router;
-use shared::{Config, Db, config};
+use shared::{Config, Db, config, db, http, telemetry};
 use yaml_rust2::{Yaml, YamlLoader};
 
 const FUNCTIONS: [&str; 5] = ["account", "health", "login", "signup", "tasks"];
+
+/// What each may read in SSM Parameter Store.
+const SECRETS: [&[&str]; 5] =
+    [account::SECRETS, health::SECRETS, login::SECRETS, signup::SECRETS, tasks::SECRETS];
 
 /// Function and path.
 type Routes = BTreeSet<(String, String)>;
@@ -24,18 +28,23 @@ fn template() -> Yaml {
     YamlLoader::load_from_str(&read("template.yaml")).unwrap().remove(0)
 }
 
+/// Each made from its own secrets alone.
 fn routers() -> Routes {
-    let config = Config::from_iter([
-        ("DATABASE_URL", "postgresql://todo@127.0.0.1/todo"),
-        ("JWT_SECRET", config::DEMO_JWT_SECRET),
-    ]);
-    let db = || Db::new(&config).unwrap();
+    let [account, health, login, signup, tasks] = SECRETS.map(|secrets| {
+        let values = [
+            ("DATABASE_URL", "postgresql://todo@127.0.0.1/todo"),
+            ("JWT_SECRET", config::DEMO_JWT_SECRET),
+            ("JWT_SECRET_PREVIOUS", config::DEMO_JWT_SECRET),
+        ];
+        values.into_iter().filter(|(name, _)| secrets.contains(name)).collect::<Config>()
+    });
+    let db = |config| Db::new(config).unwrap();
     let routers = [
-        account::router(account::App::new(&config, db()).unwrap()),
-        health::router(db()),
-        login::router(login::App::new(&config, db()).unwrap()),
-        signup::router(signup::App::new(&config, db()).unwrap()),
-        tasks::router(tasks::App::new(&config, db()).unwrap()),
+        account::router(account::App::new(&account, db(&account)).unwrap()),
+        health::router(db(&health)),
+        login::router(login::App::new(&login, db(&login)).unwrap()),
+        signup::router(signup::App::new(&signup, db(&signup)).unwrap()),
+        tasks::router(tasks::App::new(&tasks, db(&tasks)).unwrap()),
     ];
     let with_prefixes = |(function, router): (&str, &Router)| {
         let paths = paths(router).into_iter().flat_map(|path| [format!("/api{path}"), path]);
@@ -111,33 +120,40 @@ fn each_function_is_a_folder_a_package_and_a_resource_of_one_name_and_size() {
 }
 
 #[test]
-fn each_function_may_read_the_secrets_it_declares_and_nothing_else() {
+fn each_function_may_read_its_secrets_and_nothing_else() {
     let template = template();
     let parameters =
         "arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter${SsmParameterPath}";
+    let secrets_of = |name: &str| SECRETS[FUNCTIONS.iter().position(|function| *function == name).unwrap()];
     for (name, function) in resources() {
-        // A secret is declared empty: its value comes from SSM.
+        let policy = &function["Properties"]["Policies"];
+        let secrets = secrets_of(&name);
+        let readable = secrets.iter().map(|secret| format!("{parameters}/{secret}"));
+        assert_eq!(strings(&policy["Statement"]["Resource"]), readable.collect(), "{name}");
+        assert_eq!(policy["Statement"]["Action"].as_str(), Some("ssm:GetParameters"), "{name}");
+        assert_eq!(function["Properties"]["Role"], Yaml::BadValue, "{name}");
+
+        // Declared too, for `sam local`, and empty: the value comes from SSM.
         let declared = [&template["Globals"]["Function"], &function["Properties"]]
             .into_iter()
             .filter_map(|properties| properties["Environment"]["Variables"].as_hash())
             .flat_map(|variables| variables.iter().filter(|(_, value)| value.as_str() == Some("")))
-            .map(|(variable, _)| format!("{parameters}/{}", variable.as_str().unwrap()));
-        let policy = &function["Properties"]["Policies"];
-        assert_eq!(strings(&policy["Statement"]["Resource"]), declared.collect(), "{name}");
-        assert_eq!(policy["Statement"]["Action"].as_str(), Some("ssm:GetParameters"), "{name}");
-        assert_eq!(function["Properties"]["Role"], Yaml::BadValue, "{name}");
+            .map(|(variable, _)| variable.as_str().unwrap());
+        assert_eq!(declared.collect::<BTreeSet<_>>(), secrets.iter().copied().collect(), "{name}");
     }
     let may_decrypt = strings(&template["Resources"]["decryption"]["Properties"]["Roles"]);
     assert_eq!(may_decrypt, FUNCTIONS.map(|name| format!("{name}Role")).into());
 }
 
 #[test]
-fn lambda_gives_up_before_api_gateway_does_after_30_seconds() {
+fn who_waits_for_another_gives_up_later_a_statement_first_and_api_gateway_after_30_seconds_last() {
     let template = template();
+    assert!(db::STATEMENT_TIMEOUT + 2 * db::CONNECT_TIMEOUT < http::REQUEST_DEADLINE);
     for (name, function) in resources() {
         let own = function["Properties"]["Timeout"].as_i64();
         let timeout = own.or_else(|| template["Globals"]["Function"]["Timeout"].as_i64()).unwrap();
-        assert!(timeout < 30, "{name}: {timeout}");
+        let timeout = Duration::from_secs(timeout.try_into().unwrap());
+        assert!(http::REQUEST_DEADLINE < timeout && timeout < Duration::from_secs(30), "{name}: {timeout:?}");
     }
 }
 
@@ -169,6 +185,15 @@ fn the_alarms_of_errors_and_throttles_count_every_function() {
             of_functions.filter_map(|metric| metric["Dimensions"][0]["Value"].as_str()).collect();
         assert_eq!(counted, BTreeSet::from(FUNCTIONS), "{alarm}");
     }
+}
+
+#[test]
+fn the_alarm_of_failed_logins_watches_the_metric_that_login_writes() {
+    let alarm = &template()["Resources"]["loginFailures"]["Properties"];
+    assert_eq!(alarm["Namespace"].as_str(), Some(telemetry::NAMESPACE));
+    assert_eq!(alarm["MetricName"].as_str(), Some("LoginFailures"));
+    assert_eq!(alarm["Dimensions"][0]["Name"].as_str(), Some("FunctionName"));
+    assert_eq!(alarm["Dimensions"][0]["Value"].as_str(), Some("login"));
 }
 
 #[test]

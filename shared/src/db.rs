@@ -33,11 +33,11 @@ pub type Param<'a> = (&'a (dyn ToSql + Sync), Type);
 
 /// How long opening a connection may take, name look-up, TCP, TLS and authentication together. A suspended
 /// Neon compute answers in a few hundred milliseconds.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long a statement may take. With [`CONNECT_TIMEOUT`], once for a free place in the pool and once for the connection, it
 /// stays inside [`REQUEST_DEADLINE`](crate::http::REQUEST_DEADLINE).
-const STATEMENT_TIMEOUT: Duration = Duration::from_secs(10);
+pub const STATEMENT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long a starting function waits for its first connection. Lambda allows 10 s for the whole init.
 const WARM_UP_TIMEOUT: Duration = Duration::from_secs(2);

@@ -46,9 +46,8 @@ pub const BODY_LIMIT: usize = 64 * 1024;
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// How long an answer may take before it is 503. The chain from the inside out: a connection 5 s and a statement 10 s
-/// ([`db`](crate::db)), this, the function's own timeout (25 s in template.yaml), and API Gateway's 30 s. Whoever gives up
-/// first says why; Lambda and API Gateway would say nothing.
+/// How long an answer may take before it is 503: more than a connection and a statement may ([`db`](crate::db)), and less
+/// than the function's own timeout, 25 s in template.yaml, and API Gateway's 30 s, which would end it without a reason.
 pub const REQUEST_DEADLINE: Duration = Duration::from_secs(22);
 
 /// Wraps a function's routes in what every answer needs: the `/api` prefix taken off, 404 and 405 in our shape,

@@ -12,7 +12,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 /// The CloudWatch namespace of the metrics.
-const NAMESPACE: &str = "serverless-todo";
+pub const NAMESPACE: &str = "serverless-todo";
 
 /// A request that has been answered.
 #[derive(Debug, Serialize)]

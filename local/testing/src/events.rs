@@ -107,6 +107,7 @@ pub async fn environment() -> Result<(String, BTreeMap<String, String>), config:
                 .to_owned(),
         ));
     }
+    variables.entry("AWS_LAMBDA_LOG_LEVEL".to_owned()).or_insert_with(|| "INFO".to_owned());
     if !variables.contains_key("SSM_PARAMETER_PATH") {
         variables.insert("DATABASE_URL".to_owned(), url.clone());
         variables.entry("JWT_SECRET".to_owned()).or_insert_with(|| config::DEMO_JWT_SECRET.to_owned());
