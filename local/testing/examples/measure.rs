@@ -1,19 +1,20 @@
 //! Measures the functions' release binaries, each in a process of its own with a Runtime API as Lambda has it, and
-//! prints two tables: what was measured, and what AWS would bill for it. The machine should have nothing else to do.
+//! prints two tables: what was measured, and what AWS would bill for it. The machine should have nothing else to do;
+//! on a busy one `chrt -f 10`, for root, helps.
 //!
 //! ```sh
 //! cargo run --release -p testing --example measure -- target/lambda     # or .aws-sam/build; Linux only
 //! ```
 //!
-//! The Runtime API is in this process, on loopback: of each duration it takes about as much as the real one does
-//! (`health-ok` shows how little), and of the CPU time nothing. The database is the one that `DATABASE_URL` names, or
+//! The Runtime API is in this process, on loopback: of each duration it takes less than `health ok` does, and of the
+//! CPU time nothing. The database is the one that `DATABASE_URL` names, or
 //! else a temporary one. The functions get the rest of the environment too, such as `BCRYPT_COST`.
 
 use std::{
     error::Error,
     fs,
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, ExitCode},
     time::{Duration, Instant},
 };
 
@@ -21,11 +22,11 @@ use clap::Parser;
 use serde_json::Value;
 use testing::{Function, events};
 
-/// Lambda, arm64, USD a GB-second: AWS price list, AWSLambda, us-east-1, November 2026.
+/// Lambda, arm64, USD a GB-second: AWS price list, AWSLambda, us-east-1.
 const USD_PER_GB_SECOND: f64 = 0.000_013_333_4;
 /// Lambda, USD a million requests, from the same list.
 const USD_PER_MILLION_REQUESTS: f64 = 0.20;
-/// API Gateway's HTTP API, USD a million requests: AWS price list, AmazonApiGateway, us-east-1, first 300 million.
+/// API Gateway's HTTP API, USD a million requests: AWS price list, AmazonApiGateway, us-east-1.
 const USD_PER_MILLION_API_CALLS: f64 = 1.00;
 /// The memory that comes with one whole vCPU; with less there is proportionally less of it.
 const MB_PER_VCPU: f64 = 1769.0;
@@ -64,8 +65,17 @@ struct Measured {
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Box<dyn Error>> {
-    let Arguments { folder, rtt_ms } = Arguments::parse();
+async fn main() -> ExitCode {
+    match run(Arguments::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(Arguments { folder, rtt_ms }: Arguments) -> Result<(), Box<dyn Error>> {
     let (url, variables) = events::environment().await?;
     let variables: Vec<_> = variables.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     println!(
@@ -164,7 +174,8 @@ fn percentile(durations: &mut [Duration], percent: usize) -> f64 {
 
 /// In MB, of the file and of what gzip makes of it.
 fn sizes(binary: &Path) -> Result<(f64, f64), Box<dyn Error>> {
-    let plain = fs::metadata(binary).map_err(|error| format!("{}: {error}", binary.display()))?.len();
+    let plain =
+        fs::metadata(binary).map_err(|_| format!("there is no {}: build it first", binary.display()))?.len();
     let gzipped = Command::new("gzip").arg("-9c").arg(binary).output()?.stdout.len();
     Ok((plain as f64 / 1e6, gzipped as f64 / 1e6))
 }

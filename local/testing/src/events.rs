@@ -93,7 +93,7 @@ pub async fn seed(url: &str) {
 /// the function is told neither, but to look there.
 ///
 /// # Errors
-/// The database is not on this machine: the demo user's password is public.
+/// The database is not on this machine (the demo user's password is public), or not there, or not migrated.
 pub async fn environment() -> Result<(String, BTreeMap<String, String>), config::Error> {
     let mut variables: BTreeMap<_, _> = env::vars().filter(|(_, value)| !value.is_empty()).collect();
     let url = match variables.remove("DATABASE_URL") {
@@ -107,6 +107,12 @@ pub async fn environment() -> Result<(String, BTreeMap<String, String>), config:
                 .to_owned(),
         ));
     }
+    crate::execute(&url, "SELECT FROM users").await.map_err(|error| {
+        config::Error::new(format!(
+            "the database that DATABASE_URL names cannot be used ({error}): start it and migrate it, as cargo dev \
+             does, or unset DATABASE_URL for a temporary one"
+        ))
+    })?;
     variables.entry("AWS_LAMBDA_LOG_LEVEL".to_owned()).or_insert_with(|| "INFO".to_owned());
     if !variables.contains_key("SSM_PARAMETER_PATH") {
         variables.insert("DATABASE_URL".to_owned(), url.clone());
