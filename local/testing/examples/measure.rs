@@ -49,6 +49,8 @@ const REQUESTS: [(&str, &str, usize); 6] = [
 struct Arguments {
     /// Holds `<function>/bootstrap`
     folder: PathBuf,
+    /// Only these functions
+    functions: Vec<String>,
     /// The round trip to the database in ms, which a request makes once, for the cost
     #[arg(long, default_value_t = 2.0)]
     rtt_ms: f64,
@@ -84,6 +86,9 @@ async fn run(Arguments { folder, rtt_ms }: Arguments) -> Result<(), Box<dyn Erro
     println!("|---|--:|--:|--:|--:|--:|--:|--:|--:|");
     let mut costs = Vec::new();
     for (function, case, count) in REQUESTS {
+        if !functions.is_empty() && !functions.iter().any(|name| name == function) {
+            continue;
+        }
         let (size, gzipped) = sizes(&folder.join(function).join("bootstrap"))?;
         let Measured { init, first, p50, p99, cpu, peak_rss_mb } =
             measure(&folder, (&url, &variables), (function, case, count)).await?;

@@ -4,6 +4,7 @@ mod account;
 mod errors;
 mod list;
 mod login;
+mod operations;
 mod signup;
 mod support;
 mod tasks;
