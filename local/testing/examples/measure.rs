@@ -77,7 +77,7 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run(Arguments { folder, rtt_ms }: Arguments) -> Result<(), Box<dyn Error>> {
+async fn run(Arguments { folder, functions, rtt_ms }: Arguments) -> Result<(), Box<dyn Error>> {
     let (url, variables) = events::environment().await?;
     let variables: Vec<_> = variables.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     println!(
