@@ -103,6 +103,7 @@ async fn run(Arguments { folder, functions, rtt_ms }: Arguments) -> Result<(), B
         let both = lambda + USD_PER_MILLION_API_CALLS;
         costs.push(format!("| {function} {case} | {memory} | {billed} | {lambda:.2} | {both:.2} |"));
     }
+    events::seed(&url).await;
     println!("\nWarm, with a database {rtt_ms} ms away, by one request a million times, in USD:\n");
     println!("| request | memory MB | billed ms | Lambda | with the HTTP API |\n|---|--:|--:|--:|--:|");
     println!("{}", costs.join("\n"));
