@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use axum::Router;
-use lambda_http::tracing;
+use tracing_subscriber::filter::LevelFilter;
 
 use crate::{Config, Db, config, http, parameters, telemetry};
 
@@ -17,8 +17,8 @@ pub async fn run(
     secrets: &[&str],
     build: impl FnOnce(&Config, Db) -> Result<Router, config::Error>,
 ) -> ExitCode {
-    tracing::init_default_subscriber();
     let mut config = Config::from_env();
+    init_log(&config);
     if let Err(error) = parameters::complete(&mut config, secrets).await {
         return fail(&error);
     }
@@ -38,6 +38,21 @@ pub async fn run(
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&error),
     }
+}
+
+/// Lines of JSON, each with its level and its time: without either, [Lambda takes it to be of level INFO][levels].
+/// lambda_runtime's own have no time.
+///
+/// [levels]: https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html
+fn init_log(config: &Config) {
+    let level = config.get("AWS_LAMBDA_LOG_LEVEL").and_then(|level| level.parse().ok());
+    tracing_subscriber::fmt()
+        .json()
+        .flatten_event(true)
+        .with_span_list(false)
+        .with_target(false)
+        .with_max_level(level.unwrap_or(LevelFilter::INFO))
+        .init();
 }
 
 fn fail(error: &dyn std::fmt::Display) -> ExitCode {

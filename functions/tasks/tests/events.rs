@@ -94,6 +94,16 @@ async fn without_a_database_the_function_starts_and_answers_503() {
             assert_eq!(answer["statusCode"], 503, "{answer}");
             assert_eq!(answer["headers"]["retry-after"], "1");
         }
+        // What Lambda wants to see in a line to know its level.
+        let log = function.output();
+        let lines = log.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+        let levels: Vec<_> = lines
+            .map(|line| {
+                assert!(line["timestamp"].as_str().unwrap().ends_with('Z'), "{line}");
+                line["level"].as_str().unwrap().to_owned()
+            })
+            .collect();
+        assert!(["WARN", "ERROR"].iter().all(|level| levels.iter().any(|of_line| of_line == level)), "{log}");
     }
 }
 

@@ -50,7 +50,11 @@ async fn server(answer: Option<String>) -> (String, Arc<AtomicUsize>) {
             let (answer, count) = (answer.clone(), Arc::clone(&count));
             tokio::spawn(async move {
                 let mut buffer = [0; 8192];
-                while let Ok(1..) = socket.read(&mut buffer).await {
+                while let Ok(length @ 1..) = socket.read(&mut buffer).await {
+                    // A request may come in pieces, and its head is in the first.
+                    if !buffer[..length].starts_with(b"POST ") {
+                        continue;
+                    }
                     count.fetch_add(1, Ordering::Relaxed);
                     match &answer {
                         Some(answer) => socket.write_all(answer.as_bytes()).await.unwrap(),
@@ -160,7 +164,7 @@ impl Moto {
     async fn start() -> Self {
         // Free a moment ago; moto takes no port 0.
         let address = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-        let process = tokio::process::Command::new("moto_server")
+        let mut process = tokio::process::Command::new("moto_server")
             .args(["-H", "127.0.0.1", "-p", &address.port().to_string()])
             .stdout(std::process::Stdio::null())
             .stderr(std::process::Stdio::null())
@@ -169,11 +173,11 @@ impl Moto {
             .unwrap_or_else(|error| {
                 panic!("moto_server cannot be run ({error}): pip install 'moto[server]'")
             });
-        let moto = Self { _process: process, address };
         while TcpStream::connect(address).await.is_err() {
+            assert!(process.try_wait().unwrap().is_none(), "moto_server ended");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        moto
+        Self { _process: process, address }
     }
 
     /// Sends a request as AWS's own tools would, but for the signature, which moto does not look at yet.

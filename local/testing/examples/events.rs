@@ -6,7 +6,8 @@
 //! ```
 //!
 //! They work on the database that `DATABASE_URL` names, which must be migrated and on this machine, such as that of
-//! `cargo dev`, or else on a temporary one. Before each event the demo user is made anew; other users are left alone.
+//! `cargo dev`, or else on a temporary one. Before each event the demo user is made anew, and the user that events sign
+//! up is deleted; others are left alone.
 //! The functions get the rest of the environment too.
 
 use std::{collections::BTreeMap, env, error::Error, path::Path, process::ExitCode};

@@ -39,6 +39,8 @@ pub struct Function {
     readers: Vec<JoinHandle<()>>,
     api: JoinHandle<()>,
     invocations: u64,
+    /// What it was told and must not repeat.
+    secrets: Vec<String>,
 }
 
 struct Event {
@@ -91,7 +93,7 @@ impl std::error::Error for Failure {}
 
 impl Function {
     /// Runs the binary with these variables and those that Lambda sets, and no others. It logs at TRACE unless told
-    /// otherwise, and what it logged is searched when it is dropped.
+    /// otherwise, and what it logged until its last answer is searched when this is dropped.
     ///
     /// # Panics
     /// The binary cannot be run.
@@ -151,6 +153,7 @@ impl Function {
             readers: readers.into_iter().chain(more).collect(),
             api,
             invocations: 0,
+            secrets: env.iter().filter_map(|(name, value)| log::secret(name, value)).collect(),
         }
     }
 
@@ -249,6 +252,8 @@ impl Drop for Function {
             let output = self.output();
             let indiscreet = log::indiscreet(&output);
             assert!(indiscreet.is_empty(), "the function logged {indiscreet:#?}");
+            let secret = self.secrets.iter().find(|secret| output.contains(*secret));
+            assert_eq!(secret, None, "the function logged {output}");
         }
     }
 }

@@ -34,6 +34,16 @@ pub fn indiscreet(log: &str) -> Vec<&str> {
     log.lines().filter(is_indiscreet).collect()
 }
 
+/// What is secret in a variable: the password of a database's URL, or what signs tokens.
+pub(crate) fn secret(name: &str, value: &str) -> Option<String> {
+    match name {
+        "DATABASE_URL" => value.split([':', '@']).nth(2).map(str::to_owned),
+        "JWT_SECRET" | "JWT_SECRET_PREVIOUS" | "AWS_SECRET_ACCESS_KEY" => Some(value.to_owned()),
+        _ => None,
+    }
+    .filter(|secret| secret.len() >= 16)
+}
+
 /// From now on all that this process logs is searched too. Whatever is found is in [`found`].
 ///
 /// # Panics
