@@ -19,7 +19,7 @@ const DEADLINE: Duration = Duration::from_secs(4);
 /// does not exist leaves its variable unset: whoever needs it says so.
 ///
 /// # Errors
-/// The path is none, or the parameters cannot be read within 4 s, a second try included. The sentence names them, and never
+/// The path is not one, or the parameters cannot be read within 4 s, a second try included. The sentence names them, and never
 /// a value.
 pub(crate) async fn complete(config: &mut Config, names: &[&str]) -> Result<(), config::Error> {
     let Some(path) = config.parameter_path()?.map(str::to_owned) else { return Ok(()) };

@@ -22,11 +22,12 @@ use clap::Parser;
 use serde_json::Value;
 use testing::{Function, events};
 
-/// Lambda, arm64, USD a GB-second: AWS price list, AWSLambda, us-east-1.
+/// Lambda, arm64, us-east-1, USD a GB-second. Prices are as known to the authors, and not looked up again: compare
+/// <https://aws.amazon.com/lambda/pricing/>.
 const USD_PER_GB_SECOND: f64 = 0.000_013_333_4;
-/// Lambda, USD a million requests, from the same list.
+/// Lambda, USD a million requests.
 const USD_PER_MILLION_REQUESTS: f64 = 0.20;
-/// API Gateway's HTTP API, USD a million requests: AWS price list, AmazonApiGateway, us-east-1.
+/// API Gateway's HTTP API, USD a million requests: <https://aws.amazon.com/api-gateway/pricing/>.
 const USD_PER_MILLION_API_CALLS: f64 = 1.00;
 /// The memory that comes with one whole vCPU; with less there is proportionally less of it.
 const MB_PER_VCPU: f64 = 1769.0;
