@@ -10,9 +10,13 @@ use std::{
     process::ExitCode,
 };
 
+use axum::{
+    extract::{ConnectInfo, Request},
+    middleware,
+};
 use clap::{Parser, Subcommand};
 use database::{Bridge, Server};
-use shared::{Config, config::Database};
+use shared::{Config, config::Database, http::SourceAddress};
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
@@ -195,10 +199,16 @@ async fn prepare_and_serve(
         seed(&database, &client).await?;
     }
     drop(client);
-    let api = local::api(&config)?.layer(settings.cors());
+    let api = local::api(&config)?.layer(settings.cors()).layer(middleware::map_request(note_peer));
     welcome(listener.local_addr()?, &own_url.unwrap_or_else(|| place(&database)), &sam)?;
-    axum::serve(listener, api).await?;
+    axum::serve(listener, api.into_make_service_with_connect_info::<SocketAddr>()).await?;
     Ok(())
+}
+
+/// What API Gateway says of the address that a request comes from.
+async fn note_peer(ConnectInfo(peer): ConnectInfo<SocketAddr>, mut request: Request) -> Request {
+    request.extensions_mut().insert(SourceAddress(peer.ip()));
+    request
 }
 
 /// One connection, to say at once when there is none to be had.

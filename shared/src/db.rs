@@ -1,20 +1,36 @@
-//! The database: a pool of connections over rustls, and one statement in one round trip.
+//! The database: a pool of connections over rustls, one statement in one round trip, and what is done when it fails.
 //!
 //! Statements go out with [`query_typed`](tokio_postgres::Client::query_typed): unnamed, parsed, bound and
 //! executed in one message. That needs no prepared statement, so it works behind a pooler in transaction
 //! mode (Neon's `-pooler` host, PgBouncer), and costs one round trip even on a new connection.
+//!
+//! | fault | tried again? |
+//! |---|---|
+//! | no connection, for a reason that can pass (refused, reset, starting up, Neon's compute waking) | yes |
+//! | no connection, because there are too many | once |
+//! | no connection, for a reason that cannot pass (password, name, certificate, endpoint disabled) | no |
+//! | the connection was lost before the answer came | yes, unless it must not happen twice |
+//! | serialization failure, deadlock: rolled back | yes |
+//! | no answer in time, cancelled, out of memory or disk | no |
+//! | refused: a constraint, an error of ours | no |
 
 use std::{
+    io::ErrorKind,
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use deadpool_postgres::{Manager, ManagerConfig, Pool, PoolError, RecyclingMethod, Runtime};
+use backon::{BackoffBuilder, ExponentialBuilder};
+use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime};
 use rustls::{
     ClientConfig, RootCertStore,
     pki_types::{CertificateDer, pem::PemObject},
 };
-use tokio::{task::yield_now, time::timeout};
+use scopeguard::ScopeGuard;
+use tokio::{
+    task::yield_now,
+    time::{sleep, timeout},
+};
 use tokio_postgres::{
     Row,
     error::SqlState,
@@ -31,16 +47,37 @@ use crate::{
 /// A parameter of a statement: its value and its PostgreSQL type.
 pub type Param<'a> = (&'a (dyn ToSql + Sync), Type);
 
-/// How long opening a connection may take, name look-up, TCP, TLS and authentication together. A suspended
-/// Neon compute answers in a few hundred milliseconds.
+/// How long one try to open a connection may take, name look-up, TCP, TLS and authentication together; and how long the
+/// network may leave what was sent unacknowledged before the connection counts as lost (Linux only).
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long a statement may take. With [`CONNECT_TIMEOUT`], once for a free place in the pool and once for the connection, it
-/// stays inside [`REQUEST_DEADLINE`](crate::http::REQUEST_DEADLINE).
+/// How long it may take to have a connection, waiting for a free place in the pool and all tries together. A suspended
+/// Neon compute wakes in a few hundred milliseconds; [Neon asks for 10 s or more][latency].
+///
+/// [latency]: https://neon.com/docs/connect/connection-latency
+pub const CONNECT_DEADLINE: Duration = Duration::from_secs(10);
+
+/// How long one statement may take.
 pub const STATEMENT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long all tries of a statement may take, their connections included. It stays inside
+/// [`REQUEST_DEADLINE`](crate::http::REQUEST_DEADLINE).
+pub const DEADLINE: Duration = Duration::from_secs(20);
 
 /// How long a starting function waits for its first connection. Lambda allows 10 s for the whole init.
 const WARM_UP_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Between tries: 25 to 50 ms, doubling up to 1 to 2 s. At random, so that functions that lost their connections together
+/// do not come back together.
+const BACKOFF: ExponentialBuilder = ExponentialBuilder::new()
+    .with_min_delay(Duration::from_millis(25))
+    .with_max_delay(Duration::from_secs(1))
+    .with_factor(2.0)
+    .with_jitter()
+    .without_max_times();
+
+/// Before the second and last try after "too many connections".
+const TOO_MANY_DELAY: Duration = Duration::from_millis(500);
 
 /// A pool of connections. Clones share it.
 #[derive(Clone)]
@@ -57,6 +94,9 @@ impl Db {
         let Database { mut postgres, root_certificates, max_connections } = config.database()?;
         let tls = tls(root_certificates.as_deref())?;
         postgres.connect_timeout(CONNECT_TIMEOUT);
+        if postgres.get_tcp_user_timeout().is_none() {
+            postgres.tcp_user_timeout(CONNECT_TIMEOUT);
+        }
         let manager = Manager::from_config(
             postgres,
             tls,
@@ -66,7 +106,6 @@ impl Db {
         let pool = Pool::builder(manager)
             .max_size(max_connections)
             .runtime(Runtime::Tokio1)
-            .wait_timeout(Some(CONNECT_TIMEOUT))
             .create_timeout(Some(CONNECT_TIMEOUT))
             .build()
             .map_err(|error| config::Error::new(format!("the connection pool cannot be built: {error}")))?;
@@ -76,49 +115,142 @@ impl Db {
     /// Opens a connection ahead of the first request, for 2 s at the most. A failure is logged and nothing
     /// more: the first request tries again.
     pub async fn warm_up(&self) {
-        match timeout(WARM_UP_TIMEOUT, self.pool.get()).await {
-            Ok(Ok(_)) => {}
-            Ok(Err(error)) => tracing::warn!("no database connection at start: {}", Error::from(error)),
+        match timeout(WARM_UP_TIMEOUT, self.connection()).await {
+            Ok(Ok(connection)) => give_back(connection),
+            Ok(Err(error)) => tracing::warn!("no database connection at start: {error}"),
             Err(_) => tracing::warn!("no database connection at start: none within {WARM_UP_TIMEOUT:?}"),
         }
     }
 
-    /// Runs one statement in one round trip and returns its rows.
+    /// Runs one statement in one round trip and returns its rows. Where an answer is lost the statement is sent again, so
+    /// it must be one that can be carried out twice as well as once.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] when no connection can be had or the answer does not come in time;
-    /// [`Error::Statement`] when PostgreSQL refuses the statement.
+    /// [`Error::Unavailable`] when no connection can be had or the database cannot do it now; [`Error::Lost`] when the
+    /// answer does not come in time; [`Error::Statement`] when PostgreSQL refuses the statement.
     pub async fn query(&self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, Error> {
-        let started = Instant::now();
-        let result = self.query_untimed(sql, params).await;
-        telemetry::note(|notes| notes.database += started.elapsed());
-        result
+        self.send(sql, params, Repeat::WhenLost).await
     }
 
-    async fn query_untimed(&self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, Error> {
-        // A function that was frozen learns that its connection was closed meanwhile only once the
-        // connection's own task has run. If the news has arrived, two turns of the executor are enough.
-        yield_now().await;
-        yield_now().await;
-        let client = self.pool.get().await?;
-        let result = match timeout(STATEMENT_TIMEOUT, client.query_typed(sql, params)).await {
-            Ok(result) => result.map_err(Error::from),
-            Err(_) => Err(Error::Unavailable(format!("no answer within {STATEMENT_TIMEOUT:?}"))),
-        };
-        if let Err(Error::Unavailable(_)) = result {
-            // Not for the next request: it may be closing, or still have the answer to this one to give.
-            drop(deadpool_postgres::Object::take(client));
-        }
-        result
-    }
-
-    /// Runs one statement in one round trip and returns its first row, if any.
+    /// As [`Db::query`], and returns the first row, if any.
     ///
     /// # Errors
     /// As [`Db::query`].
     pub async fn query_opt(&self, sql: &str, params: &[Param<'_>]) -> Result<Option<Row>, Error> {
         Ok(self.query(sql, params).await?.into_iter().next())
     }
+
+    /// As [`Db::query_opt`], for a statement that must not be carried out twice: it is not sent again if it may have
+    /// arrived.
+    ///
+    /// # Errors
+    /// As [`Db::query`]; and [`Error::Lost`] as soon as the connection is lost.
+    pub async fn query_opt_once(&self, sql: &str, params: &[Param<'_>]) -> Result<Option<Row>, Error> {
+        Ok(self.send(sql, params, Repeat::UnlessSent).await?.into_iter().next())
+    }
+
+    async fn send(&self, sql: &str, params: &[Param<'_>], repeat: Repeat) -> Result<Vec<Row>, Error> {
+        let started = Instant::now();
+        let result = timeout(DEADLINE, self.send_until_answered(sql, params, repeat)).await;
+        telemetry::note(|notes| notes.database += started.elapsed());
+        result.unwrap_or_else(|_| Err(Error::Lost(format!("no answer within {DEADLINE:?}"))))
+    }
+
+    async fn send_until_answered(
+        &self,
+        sql: &str,
+        params: &[Param<'_>],
+        repeat: Repeat,
+    ) -> Result<Vec<Row>, Error> {
+        let mut delays = BACKOFF.build();
+        loop {
+            let connection = self.connection().await?;
+            let Ok(answer) = timeout(STATEMENT_TIMEOUT, connection.query_typed(sql, params)).await else {
+                return Err(Error::Lost(format!("no answer within {STATEMENT_TIMEOUT:?}")));
+            };
+            let error = match answer {
+                Ok(rows) => {
+                    give_back(connection);
+                    return Ok(rows);
+                }
+                Err(error) => error,
+            };
+            match Failure::of(&error) {
+                Failure::Lost if repeat == Repeat::UnlessSent => return Err(Error::Lost(describe(&error))),
+                Failure::Lost => drop(connection),
+                Failure::RolledBack => give_back(connection),
+                Failure::Stopped => {
+                    give_back(connection);
+                    return Err(Error::Unavailable(describe(&error)));
+                }
+                Failure::Refused => {
+                    give_back(connection);
+                    return Err(Error::Statement(error));
+                }
+            }
+            tracing::warn!("a statement is sent again: {}", describe(&error));
+            telemetry::note(|notes| notes.resent += 1);
+            sleep(delays.next().unwrap_or_default()).await;
+        }
+    }
+
+    /// A connection that is not known to be closed.
+    async fn connection(&self) -> Result<Connection, Error> {
+        let mut last = None;
+        match timeout(CONNECT_DEADLINE, self.connect_until_connected(&mut last)).await {
+            Ok(connection) => connection,
+            Err(_) => {
+                let reason = last.as_deref().unwrap_or("all that this process may have are in use");
+                Err(Error::Unavailable(format!("no connection within {CONNECT_DEADLINE:?}: {reason}")))
+            }
+        }
+    }
+
+    async fn connect_until_connected(&self, last: &mut Option<String>) -> Result<Connection, Error> {
+        let mut delays = BACKOFF.build();
+        let mut were_too_many = false;
+        loop {
+            // A function that was frozen learns that its connection was closed meanwhile only once the
+            // connection's own task has run. If the news has arrived, two turns of the executor are enough.
+            yield_now().await;
+            yield_now().await;
+            let error = match self.pool.get().await {
+                Ok(connection) => return Ok(scopeguard::guard(connection, close as fn(Object))),
+                Err(error) => error,
+            };
+            let reason = match &error {
+                PoolError::Backend(error) => describe(error),
+                error => error.to_string(),
+            };
+            match Obstacle::of(&error) {
+                Obstacle::Passes => sleep(delays.next().unwrap_or_default()).await,
+                // When others may have left.
+                Obstacle::TooMany if !were_too_many => sleep(TOO_MANY_DELAY).await,
+                Obstacle::TooMany | Obstacle::Stays => return Err(Error::Unavailable(reason)),
+            }
+            were_too_many = matches!(Obstacle::of(&error), Obstacle::TooMany);
+            *last = Some(reason);
+        }
+    }
+}
+
+/// A connection in use. It is closed unless it is [given back](give_back): it may be broken, or still have an answer to
+/// give that nobody waits for (a request that is given up in the middle of a statement drops it).
+type Connection = ScopeGuard<Object, fn(Object)>;
+
+fn close(connection: Object) {
+    drop(Object::take(connection));
+}
+
+fn give_back(connection: Connection) {
+    drop(ScopeGuard::into_inner(connection));
+}
+
+/// Whether a statement may be sent again when its answer was lost.
+#[derive(Clone, Copy, PartialEq)]
+enum Repeat {
+    WhenLost,
+    UnlessSent,
 }
 
 /// A single connection outside the pool, with the pool's TLS rules: for migrations and seeds.
@@ -130,7 +262,8 @@ pub async fn connect(database: &Database) -> Result<tokio_postgres::Client, Erro
         tls(database.root_certificates.as_deref()).map_err(|error| Error::Unavailable(error.to_string()))?;
     let (client, connection) = timeout(CONNECT_TIMEOUT, database.postgres.connect(tls))
         .await
-        .map_err(|_| Error::Unavailable(format!("no connection within {CONNECT_TIMEOUT:?}")))??;
+        .map_err(|_| Error::Unavailable(format!("no connection within {CONNECT_TIMEOUT:?}")))?
+        .map_err(|error| Error::Unavailable(describe(&error)))?;
     tokio::spawn(connection);
     Ok(client)
 }
@@ -165,12 +298,13 @@ fn root_store(file: &str) -> Result<RootCertStore, Box<dyn std::error::Error>> {
     Ok(roots)
 }
 
-/// Why a statement has no rows to show.
+/// Why a statement has no rows to show. The texts are for the log: they hold no value of a statement and no password.
 #[derive(Debug)]
 pub enum Error {
-    /// The database cannot be reached, is too busy, or did not answer in time. The text is for the log: it
-    /// holds no value of a statement and no password.
+    /// The database cannot be reached or is too busy. Nothing was done.
     Unavailable(String),
+    /// The statement was sent and no answer came. It may have been carried out.
+    Lost(String),
     /// PostgreSQL refused the statement, or its answer is not what the code expects.
     Statement(tokio_postgres::Error),
 }
@@ -180,7 +314,7 @@ impl Error {
     pub fn constraint(&self) -> Option<&str> {
         match self {
             Error::Statement(error) => error.as_db_error()?.constraint(),
-            Error::Unavailable(_) => None,
+            Error::Unavailable(_) | Error::Lost(_) => None,
         }
     }
 }
@@ -189,7 +323,7 @@ impl Error {
 impl std::fmt::Display for Error {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Error::Unavailable(reason) => f.write_str(reason),
+            Error::Unavailable(reason) | Error::Lost(reason) => f.write_str(reason),
             Error::Statement(error) => match error.as_db_error() {
                 Some(error) => write!(f, "SQLSTATE {}", error.code().code())
                     .and_then(|()| error.constraint().map_or(Ok(()), |name| write!(f, ", {name}"))),
@@ -201,40 +335,92 @@ impl std::fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-impl From<tokio_postgres::Error> for Error {
-    fn from(error: tokio_postgres::Error) -> Self {
-        if is_unavailable(&error) { Error::Unavailable(describe(&error)) } else { Error::Statement(error) }
-    }
+/// What keeps a connection from being made. No statement was sent.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Obstacle {
+    Passes,
+    TooMany,
+    Stays,
 }
 
-impl From<PoolError> for Error {
-    fn from(error: PoolError) -> Self {
-        // Whatever keeps a connection from being made, the statement was not sent.
+impl Obstacle {
+    fn of(error: &PoolError) -> Self {
         match error {
-            PoolError::Backend(error) => Error::Unavailable(describe(&error)),
-            error => Error::Unavailable(error.to_string()),
+            PoolError::Timeout(_) => Self::Passes,
+            PoolError::Backend(error) => match error.as_db_error() {
+                Some(error) => Self::told(error.code(), error.message()),
+                None => match io_error_kind(error) {
+                    // A certificate that does not verify is "invalid data".
+                    Some(
+                        ErrorKind::InvalidData
+                        | ErrorKind::InvalidInput
+                        | ErrorKind::NotFound
+                        | ErrorKind::PermissionDenied,
+                    ) => Self::Stays,
+                    Some(_) => Self::Passes,
+                    None if error.is_closed() => Self::Passes,
+                    None => Self::Stays,
+                },
+            },
+            _ => Self::Stays,
+        }
+    }
+
+    /// By what the server says. Poolers have few codes (PgBouncer 08P01, Neon's proxy XX000), so their texts count.
+    fn told(state: &SqlState, message: &str) -> Self {
+        let says = |texts: &[&str]| texts.iter().any(|text| message.contains(text));
+        match state.code() {
+            "53300" => Self::TooMany,
+            "08P01" if says(&["no more connections allowed"]) => Self::TooMany,
+            "08P01" if says(&["no such database", "does not exist", "authentication failed"]) => Self::Stays,
+            "57P01" | "57P02" | "57P03" => Self::Passes,
+            "XX000" if says(&["Couldn't connect to compute node"]) => Self::Passes,
+            code if code.starts_with("08") => Self::Passes,
+            _ => Self::Stays,
         }
     }
 }
 
-/// Whether the fault lies with the connection or the server's state, not with the statement.
-fn is_unavailable(error: &tokio_postgres::Error) -> bool {
-    let Some(state) = error.code() else {
-        let caused_by_io =
-            std::error::Error::source(error).is_some_and(|source| source.is::<std::io::Error>());
-        return error.is_closed() || caused_by_io;
-    };
-    // 08 connection exception, 53 insufficient resources, 57P0x shutdown or starting up.
-    state.code().starts_with("08")
-        || state.code().starts_with("53")
-        || matches!(
-            *state,
-            SqlState::QUERY_CANCELED
-                | SqlState::ADMIN_SHUTDOWN
-                | SqlState::CRASH_SHUTDOWN
-                | SqlState::CANNOT_CONNECT_NOW
-                | SqlState::IDLE_SESSION_TIMEOUT
-        )
+/// What became of a statement that was sent and has no rows to show.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Failure {
+    /// Nobody knows: the connection was lost.
+    Lost,
+    /// Nothing, because of others; it may go better next time.
+    RolledBack,
+    /// Nothing: it took too long, or there is no memory or disk for it.
+    Stopped,
+    /// Nothing, and the fault is the statement's.
+    Refused,
+}
+
+impl Failure {
+    fn of(error: &tokio_postgres::Error) -> Self {
+        match error.code() {
+            Some(state) => Self::told(state),
+            None if error.is_closed() || io_error_kind(error).is_some() => Self::Lost,
+            None => Self::Refused,
+        }
+    }
+
+    fn told(state: &SqlState) -> Self {
+        match state.code() {
+            // Serialization failure, deadlock.
+            "40001" | "40P01" => Self::RolledBack,
+            // Shut down by an administrator or a crash, starting up, idle for too long.
+            "57P01" | "57P02" | "57P03" | "57P05" => Self::Lost,
+            // Cancelled, as by statement_timeout.
+            "57014" => Self::Stopped,
+            code if code.starts_with("08") => Self::Lost,
+            code if code.starts_with("53") => Self::Stopped,
+            _ => Self::Refused,
+        }
+    }
+}
+
+fn io_error_kind(error: &tokio_postgres::Error) -> Option<ErrorKind> {
+    let source = std::error::Error::source(error)?;
+    source.downcast_ref::<std::io::Error>().map(std::io::Error::kind)
 }
 
 /// The message and what caused it: "error connecting to server: Connection refused". When connecting,
@@ -243,5 +429,53 @@ fn describe(error: &tokio_postgres::Error) -> String {
     match std::error::Error::source(error) {
         Some(source) => format!("{error}: {source}"),
         None => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_keeps_a_connection_from_being_made_passes_or_stays() {
+        for (code, message, obstacle) in [
+            ("57P03", "the database system is starting up", Obstacle::Passes),
+            ("57P01", "terminating connection due to administrator command", Obstacle::Passes),
+            ("08006", "", Obstacle::Passes),
+            (
+                "08P01",
+                "server login has been failing, try again later (server_login_retry)",
+                Obstacle::Passes,
+            ),
+            ("XX000", "Couldn't connect to compute node", Obstacle::Passes),
+            ("53300", "sorry, too many clients already", Obstacle::TooMany),
+            ("08P01", "no more connections allowed (max_client_conn)", Obstacle::TooMany),
+            ("28P01", "password authentication failed for user \"todo\"", Obstacle::Stays),
+            ("3D000", "database \"todo\" does not exist", Obstacle::Stays),
+            ("08P01", "no such database: todo", Obstacle::Stays),
+            ("08P01", "FATAL: password authentication failed for user \"todo\"", Obstacle::Stays),
+            ("XX000", "The endpoint has been disabled. Enable it using Neon API and retry.", Obstacle::Stays),
+        ] {
+            assert_eq!(Obstacle::told(&SqlState::from_code(code), message), obstacle, "{code} {message}");
+        }
+    }
+
+    #[test]
+    fn only_what_others_caused_and_what_was_lost_is_worth_another_try() {
+        for (code, failure) in [
+            ("40001", Failure::RolledBack),
+            ("40P01", Failure::RolledBack),
+            ("57P01", Failure::Lost),
+            ("57P05", Failure::Lost),
+            ("08006", Failure::Lost),
+            ("08P01", Failure::Lost),
+            ("57014", Failure::Stopped),
+            ("53200", Failure::Stopped),
+            ("23505", Failure::Refused),
+            ("42601", Failure::Refused),
+            ("XX000", Failure::Refused),
+        ] {
+            assert_eq!(Failure::told(&SqlState::from_code(code)), failure, "{code}");
+        }
     }
 }

@@ -7,13 +7,14 @@
 //!
 //! | status | when |
 //! |---|---|
-//! | 400 | the body is not JSON |
+//! | 400 | the request cannot be read, or its body is not JSON |
 //! | 401 | the token, or the e-mail and password, are not good |
 //! | 404 | no such path, or no such task of the caller |
 //! | 405 | the path knows other methods, named in `Allow` |
 //! | 409 | e-mail or username is taken |
 //! | 413, 415 | the body is over 64 KiB, or is not declared as JSON |
 //! | 422 | the body or the query is well formed, but not fit; every bad field is named |
+//! | 429 | too many attempts to log in or sign up |
 //! | 503 | the database cannot be reached or does not answer in time |
 //! | 500 | a fault of ours |
 
@@ -32,6 +33,8 @@ use crate::db;
 /// Why a request has no better answer.
 #[derive(Clone, Debug)]
 pub enum Error {
+    /// 400: Lambda's event is no request of HTTP.
+    MalformedRequest,
     /// 400: a body where one is needed, and there is none.
     EmptyBody,
     /// 400: the body could not be read to its end.
@@ -67,8 +70,15 @@ pub enum Error {
     Invalid(Invalid),
     /// 422: more tasks than one answer can carry.
     ListTooLarge,
-    /// 503.
+    /// 429.
+    TooManyAttempts {
+        /// In seconds.
+        retry_after: i32,
+    },
+    /// 503: nothing was done.
     Unavailable,
+    /// 503: it may have been done.
+    OutcomeUnknown,
     /// 500.
     Internal,
 }
@@ -76,9 +86,11 @@ pub enum Error {
 impl Error {
     fn status(&self) -> StatusCode {
         match self {
-            Self::EmptyBody | Self::UnreadableBody | Self::MalformedJson { .. } | Self::DuplicateKey => {
-                StatusCode::BAD_REQUEST
-            }
+            Self::MalformedRequest
+            | Self::EmptyBody
+            | Self::UnreadableBody
+            | Self::MalformedJson { .. }
+            | Self::DuplicateKey => StatusCode::BAD_REQUEST,
             Self::InvalidToken | Self::InvalidCredentials => StatusCode::UNAUTHORIZED,
             Self::NotFound | Self::TaskNotFound => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
@@ -86,13 +98,15 @@ impl Error {
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::NotJson => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Invalid(_) | Self::ListTooLarge => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::TooManyAttempts { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Self::Unavailable | Self::OutcomeUnknown => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 
     pub(crate) fn code(&self) -> &'static str {
         match self {
+            Self::MalformedRequest => "malformed_request",
             Self::EmptyBody => "empty_body",
             Self::UnreadableBody => "unreadable_body",
             Self::MalformedJson { .. } => "malformed_json",
@@ -108,7 +122,9 @@ impl Error {
             Self::NotJson => "not_json",
             Self::Invalid(_) => "invalid",
             Self::ListTooLarge => "list_too_large",
+            Self::TooManyAttempts { .. } => "too_many_attempts",
             Self::Unavailable => "database_unavailable",
+            Self::OutcomeUnknown => "outcome_unknown",
             Self::Internal => "internal",
         }
     }
@@ -116,6 +132,7 @@ impl Error {
     /// A sentence, or for 422 a list that names every bad field (FastAPI's shape).
     fn detail(&self) -> serde_json::Value {
         match self {
+            Self::MalformedRequest => json!("The request could not be read"),
             Self::EmptyBody => json!("The request needs a JSON body"),
             Self::UnreadableBody => json!("The request body could not be read"),
             Self::MalformedJson { line, column } => {
@@ -136,7 +153,13 @@ impl Error {
                 "limit",
                 Rule::new("list_too_large", "The list is too large for one answer: ask for pages with limit")
             )),
+            Self::TooManyAttempts { .. } => json!("Too many attempts, please try again later"),
             Self::Unavailable => json!("The database is not available, please try again"),
+            Self::OutcomeUnknown => {
+                json!(
+                    "The database did not answer: the change may have been made, please look before you try again"
+                )
+            }
             Self::Internal => json!("Internal server error"),
         }
     }
@@ -163,7 +186,10 @@ impl IntoResponse for Error {
             Self::InvalidToken | Self::InvalidCredentials => {
                 headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
             }
-            Self::Unavailable => {
+            Self::TooManyAttempts { retry_after } => {
+                headers.insert(header::RETRY_AFTER, HeaderValue::from(retry_after));
+            }
+            Self::Unavailable | Self::OutcomeUnknown => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
             }
             _ => {}
@@ -180,6 +206,10 @@ impl From<db::Error> for Error {
                 tracing::error!(reason, "database unavailable");
                 Self::Unavailable
             }
+            db::Error::Lost(reason) => {
+                tracing::error!(reason, "answer lost");
+                Self::OutcomeUnknown
+            }
             db::Error::Statement(_) => {
                 tracing::error!(%error, "statement refused");
                 Self::Internal
@@ -191,7 +221,7 @@ impl From<db::Error> for Error {
 /// A column that is not what the code expects: a fault of ours.
 impl From<tokio_postgres::Error> for Error {
     fn from(error: tokio_postgres::Error) -> Self {
-        db::Error::from(error).into()
+        db::Error::Statement(error).into()
     }
 }
 

@@ -1,7 +1,7 @@
 //! HTTP: what surrounds every function's routes, and the extractors that carry our error shape.
 
 use std::{
-    any::Any,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
     panic::AssertUnwindSafe,
     sync::{
         Arc,
@@ -57,6 +57,15 @@ pub fn finish(routes: Router, log: impl Fn(&Answered) + Clone + Send + Sync + 's
         .fallback(async || Error::NotFound)
         .method_not_allowed_fallback(async || Error::MethodNotAllowed)
         .layer(middleware::from_fn(note_route));
+    surround(routes, log)
+}
+
+/// Answers every request with 400: what stands in for one that cannot be read.
+pub(crate) fn refuse(log: impl Fn(&Answered) + Clone + Send + Sync + 'static) -> Router {
+    surround(Router::new().fallback(async || Error::MalformedRequest), log)
+}
+
+fn surround(routes: Router, log: impl Fn(&Answered) + Clone + Send + Sync + 'static) -> Router {
     let is_first = Arc::new(AtomicBool::new(true));
     let answer = middleware::from_fn(move |request, next| {
         answer(request, next, is_first.swap(false, Ordering::Relaxed), log.clone())
@@ -75,13 +84,18 @@ async fn answer(request: Request, next: Next, cold_start: bool, log: impl Fn(&An
         let (answer, notes) = telemetry::noted(answering).await;
         let mut response = match answer {
             Ok(Ok(response)) => response,
-            Ok(Err(panic)) => log_panic(&*panic).into_response(),
+            // The panic hook has logged where. What the panic says may quote what was sent.
+            Ok(Err(_)) => Error::Internal.into_response(),
             Err(_) => {
                 tracing::error!("no answer within {REQUEST_DEADLINE:?}");
-                Error::Unavailable.into_response()
+                Error::OutcomeUnknown.into_response()
             }
         };
-        let error = response.extensions_mut().remove::<Error>();
+        let error = match response.extensions_mut().remove() {
+            // Which changes nothing.
+            Some(Error::OutcomeUnknown) if method.is_safe() => Some(Error::Unavailable),
+            error => error,
+        };
         let code = error.as_ref().map(Error::code);
         if let Some(error) = error {
             response = with_body(response, &error, &request_id, method == Method::HEAD);
@@ -95,6 +109,7 @@ async fn answer(request: Request, next: Next, cold_start: bool, log: impl Fn(&An
             code,
             duration: started.elapsed(),
             database: notes.database,
+            resent: notes.resent,
             cold_start,
             user_id: notes.user_id,
         });
@@ -150,16 +165,6 @@ fn request_id(request: &Request) -> String {
     .unwrap_or_else(|| Uuid::now_v7().to_string())
 }
 
-fn log_panic(panic: &(dyn Any + Send)) -> Error {
-    let message = panic
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("no message");
-    tracing::error!(message, "panic");
-    Error::Internal
-}
-
 /// What the caller wrote before the path: `/api`, or nothing. `Location` and `Link` start with it.
 #[derive(Clone, Copy)]
 pub struct Prefix(pub &'static str);
@@ -188,6 +193,37 @@ impl<S: Sync> FromRequestParts<S> for Prefix {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Error> {
         parts.extensions.get().copied().ok_or(Error::Internal)
+    }
+}
+
+/// Where a request comes from, as attempts are counted: an IPv4 address, or the first half of an IPv6 address, which is
+/// what one subscriber has at least ([RFC 6177] §2).
+///
+/// It is the address that API Gateway saw, never what the client says in a header. Where there is no API Gateway it is
+/// the extension of this type, which `cargo dev` sets to the socket's peer, and without either all come from `0.0.0.0`.
+///
+/// [RFC 6177]: https://www.rfc-editor.org/rfc/rfc6177#section-2
+#[derive(Clone, Copy, Debug)]
+pub struct SourceAddress(pub IpAddr);
+
+impl<S: Sync> FromRequestParts<S> for SourceAddress {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Error> {
+        let address = match parts.extensions.get() {
+            Some(RequestContext::ApiGatewayV2(context)) => {
+                context.http.source_ip.as_deref().and_then(|address| address.parse().ok())
+            }
+            _ => parts.extensions.get().map(|SourceAddress(address)| *address),
+        };
+        Ok(Self(network(address.unwrap_or(Ipv4Addr::UNSPECIFIED.into()))))
+    }
+}
+
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
+        address => address,
     }
 }
 
@@ -416,6 +452,19 @@ mod tests {
             assert_eq!(response.status().as_u16(), status);
             let body = response.into_body().collect().await.unwrap().to_bytes();
             assert!(!String::from_utf8_lossy(&body).contains("secret"), "{body:?}");
+        }
+    }
+
+    #[test]
+    fn an_ipv6_64_is_one_network_and_an_ipv4_address_too() {
+        for (address, expected) in [
+            ("203.0.113.7", "203.0.113.7"),
+            ("::ffff:203.0.113.7", "203.0.113.7"),
+            ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"),
+            ("2001:db8:1:2:ffff::", "2001:db8:1:2::"),
+            ("2001:db8:1:3::", "2001:db8:1:3::"),
+        ] {
+            assert_eq!(network(address.parse().unwrap()).to_string(), expected);
         }
     }
 

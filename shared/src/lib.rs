@@ -6,6 +6,7 @@
 //! API Gateway → lambda_http → http::finish → the function's Router → extractors → handler → Db
 //! ```
 
+pub mod attempts;
 pub mod config;
 pub mod db;
 pub mod error;
@@ -20,4 +21,4 @@ pub mod user;
 pub use config::Config;
 pub use db::Db;
 pub use error::Error;
-pub use run::run;
+pub use run::{answer_events, run};

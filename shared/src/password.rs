@@ -2,7 +2,10 @@
 //!
 //! bcrypt reads 72 bytes and stops at a NUL; its libraries cut silently, so the limits are checked here.
 
+use std::{sync::LazyLock, thread::available_parallelism};
+
 use deserr::Deserr;
+use tokio::sync::Semaphore;
 
 use crate::{
     Config, config,
@@ -87,6 +90,10 @@ impl Hasher {
     }
 }
 
+/// One hash per core at a time: more would make all of them late, where these keep the order in which they came.
+static CORES: LazyLock<Semaphore> =
+    LazyLock::new(|| Semaphore::new(available_parallelism().map_or(1, usize::from)));
+
 async fn off_the_executor<T: Send + 'static>(
     work: impl FnOnce() -> bcrypt::BcryptResult<T> + Send + 'static,
 ) -> Result<T, Error> {
@@ -94,7 +101,13 @@ async fn off_the_executor<T: Send + 'static>(
         tracing::error!(error, "bcrypt");
         Error::Internal
     };
-    match tokio::task::spawn_blocking(work).await {
+    let permit = CORES.acquire().await.map_err(|error| failed(error.to_string()))?;
+    let done = tokio::task::spawn_blocking(move || {
+        // Held until the work is done, though its request may have been given up.
+        let _permit = permit;
+        work()
+    });
+    match done.await {
         Ok(result) => result.map_err(|error| failed(error.to_string())),
         Err(error) => Err(failed(error.to_string())),
     }

@@ -33,6 +33,8 @@ pub struct Answered<'a> {
     /// The part of it spent on the database: waiting for a connection, and for answers to statements.
     #[serde(rename = "database_ms", serialize_with = "as_ms")]
     pub database: Duration,
+    /// How many more times a statement was sent than once, because its answer was lost or others kept it from happening.
+    pub resent: u32,
     /// Whether it is the first request that this process answered.
     pub cold_start: bool,
     /// The holder of the token, or the one who signed up or logged in.
@@ -126,6 +128,7 @@ pub(crate) struct Notes {
     pub(crate) route: Option<MatchedPath>,
     pub(crate) user_id: Option<Uuid>,
     pub(crate) database: Duration,
+    pub(crate) resent: u32,
 }
 
 /// Notes something of the request that is being answered; outside of one there is nothing to note.
@@ -163,6 +166,7 @@ mod tests {
         code: None,
         duration: Duration::from_micros(2345),
         database: Duration::from_micros(1890),
+        resent: 0,
         cold_start: false,
         user_id: Some(Uuid::from_u128(0x019b_c000_0000_7000_8000_0000_0000_0001)),
     };
@@ -182,6 +186,7 @@ mod tests {
                 "code": null,
                 "duration_ms": 2.3,
                 "database_ms": 1.9,
+                "resent": 0,
                 "cold_start": false,
                 "user_id": "019bc000-0000-7000-8000-000000000001",
                 "FunctionName": "todo-tasks",

@@ -4,6 +4,9 @@ use serde::Serialize;
 use tokio_postgres::Row;
 use uuid::Uuid;
 
+/// RFC 5321 §4.5.3.1.3: a path of 256, less its angle brackets.
+pub const EMAIL_MAX_BYTES: usize = 254;
+
 /// The form an e-mail is stored and looked up in: trimmed and in lower case, so that one mailbox is one user. Only
 /// ASCII letters change: Unicode has letters that become another's with their case (`K`, the Kelvin sign).
 pub fn canonical_email(sent: &str) -> String {

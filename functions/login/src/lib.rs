@@ -4,12 +4,15 @@ use axum::{Router, extract::State, routing::post};
 use deserr::Deserr;
 use jiff::Timestamp;
 use shared::{
-    Config, Db, Error, config,
+    Config, Db, Error,
+    attempts::{self, Buckets, Limit},
+    config,
     error::Invalid,
-    http::Json,
+    http::{Json, SourceAddress},
     jwt::{Issuer, Session},
     password::Hasher,
-    user::{User, canonical_email},
+    take_attempt,
+    user::{EMAIL_MAX_BYTES, User, canonical_email},
 };
 use tokio_postgres::types::Type;
 
@@ -22,15 +25,23 @@ pub struct App {
     db: Db,
     issuer: Issuer,
     hasher: Hasher,
+    per_account_and_address: Limit,
+    per_address: Limit,
 }
 
 impl App {
     /// With what `config` says.
     ///
     /// # Errors
-    /// When `JWT_SECRET`, `ACCESS_TOKEN_TTL` or `BCRYPT_COST` is missing or unfit.
+    /// When `JWT_SECRET`, `ACCESS_TOKEN_TTL`, `BCRYPT_COST` or a limit of attempts is missing or unfit.
     pub fn new(config: &Config, db: Db) -> Result<Self, config::Error> {
-        Ok(Self { db, issuer: Issuer::new(config)?, hasher: Hasher::new(config)? })
+        Ok(Self {
+            db,
+            issuer: Issuer::new(config)?,
+            hasher: Hasher::new(config)?,
+            per_account_and_address: Limit::new(config, "LOGIN_LIMIT_PER_ACCOUNT_AND_ADDRESS", 30)?,
+            per_address: Limit::new(config, "LOGIN_LIMIT_PER_ADDRESS", 300)?,
+        })
     }
 }
 
@@ -50,21 +61,36 @@ struct Credentials {
 
 async fn login(
     State(app): State<App>,
+    SourceAddress(address): SourceAddress,
     Json(Credentials { email, password }): Json<Credentials>,
 ) -> Result<Json<Session>, Error> {
-    // PostgreSQL's text cannot hold a NUL; no stored e-mail is empty.
-    let email = if email.contains('\0') { String::new() } else { canonical_email(&email) };
+    // What cannot have been registered, and PostgreSQL's text or an index could not hold, is nobody's.
+    let email = Some(canonical_email(&email))
+        .filter(|email| (1..=EMAIL_MAX_BYTES).contains(&email.len()) && !email.contains('\0'))
+        .unwrap_or_else(|| "nobody".to_owned());
+    let buckets = Buckets::default().and("", app.per_address).and(&email, app.per_account_and_address);
     let row = app
         .db
         .query_opt(
-            "SELECT id, email, username, hashed_password FROM users WHERE email = $1",
-            &[(&email, Type::TEXT)],
+            concat!(
+                "WITH ",
+                take_attempt!("login"),
+                "SELECT retry_after, u.id, u.email, u.username, u.hashed_password ",
+                "FROM refused LEFT JOIN users u ON u.email = $4",
+            ),
+            &[
+                (&address, Type::INET),
+                (&buckets.emails, Type::TEXT_ARRAY),
+                (&buckets.seconds, Type::FLOAT8_ARRAY),
+                (&email, Type::TEXT),
+            ],
         )
-        .await?;
-    let hash = row.as_ref().map(|row| row.try_get("hashed_password")).transpose()?;
-    let verified = app.hasher.verify(password, hash).await?;
-    match row {
-        Some(row) if verified => app.issuer.session(User::try_from(&row)?, Timestamp::now()).map(Json),
-        _ => Err(Error::InvalidCredentials),
+        .await?
+        .ok_or(Error::Internal)?;
+    attempts::granted(&row)?;
+    if app.hasher.verify(password, row.try_get("hashed_password")?).await? {
+        app.issuer.session(User::try_from(&row)?, Timestamp::now()).map(Json)
+    } else {
+        Err(Error::InvalidCredentials)
     }
 }

@@ -5,12 +5,15 @@ use deserr::Deserr;
 use email_address::{EmailAddress, Options};
 use jiff::Timestamp;
 use shared::{
-    Config, Db, Error, config,
+    Config, Db, Error,
+    attempts::{self, Buckets, Limit},
+    config,
     error::{Invalid, Rule},
-    http::Json,
+    http::{Json, SourceAddress},
     jwt::{Issuer, Session},
     password::{Hasher, Password},
-    user::{User, canonical_email},
+    take_attempt,
+    user::{EMAIL_MAX_BYTES, User, canonical_email},
 };
 use tokio_postgres::types::Type;
 use uuid::Uuid;
@@ -24,15 +27,21 @@ pub struct App {
     db: Db,
     issuer: Issuer,
     hasher: Hasher,
+    per_address: Limit,
 }
 
 impl App {
     /// With what `config` says.
     ///
     /// # Errors
-    /// When `JWT_SECRET`, `ACCESS_TOKEN_TTL` or `BCRYPT_COST` is missing or unfit.
+    /// When `JWT_SECRET`, `ACCESS_TOKEN_TTL`, `BCRYPT_COST` or the limit of attempts is missing or unfit.
     pub fn new(config: &Config, db: Db) -> Result<Self, config::Error> {
-        Ok(Self { db, issuer: Issuer::new(config)?, hasher: Hasher::new(config)? })
+        Ok(Self {
+            db,
+            issuer: Issuer::new(config)?,
+            hasher: Hasher::new(config)?,
+            per_address: Limit::new(config, "SIGNUP_LIMIT_PER_ADDRESS", 60)?,
+        })
     }
 }
 
@@ -53,13 +62,30 @@ struct NewUser {
 
 async fn signup(
     State(app): State<App>,
+    SourceAddress(address): SourceAddress,
     Json(NewUser { email, password, username }): Json<NewUser>,
 ) -> Result<(StatusCode, Json<Session>), Error> {
+    let buckets = Buckets::default().and("", app.per_address);
+    let row = app
+        .db
+        .query_opt(
+            concat!("WITH ", take_attempt!("signup"), "SELECT retry_after FROM refused"),
+            &[
+                (&address, Type::INET),
+                (&buckets.emails, Type::TEXT_ARRAY),
+                (&buckets.seconds, Type::FLOAT8_ARRAY),
+            ],
+        )
+        .await?
+        .ok_or(Error::Internal)?;
+    attempts::granted(&row)?;
     let hash = app.hasher.hash(password).await?;
     let user = User { id: Uuid::now_v7(), email, username };
     app.db
         .query(
-            "INSERT INTO users (id, email, username, hashed_password) VALUES ($1, $2, $3, $4)",
+            // The id is ours: if it is there already, this was sent before and the answer was lost.
+            "INSERT INTO users (id, email, username, hashed_password) VALUES ($1, $2, $3, $4) \
+             ON CONFLICT (id) DO NOTHING",
             &[
                 (&user.id, Type::UUID),
                 (&user.email, Type::TEXT),
@@ -82,7 +108,7 @@ async fn signup(
 fn parse_email(sent: String) -> Result<String, Rule> {
     let email = canonical_email(&sent);
     let options = Options::default().with_required_tld().without_domain_literal().without_display_text();
-    let fits = email.len() <= 254
+    let fits = email.len() <= EMAIL_MAX_BYTES
         && email.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"')
         && EmailAddress::parse_with_options(&email, options).is_ok_and(|email| is_host_name(email.domain()));
     if fits {

@@ -10,6 +10,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use shared::{
     Db, Error,
+    db::{self, Param},
     error::Invalid,
     http::{Caller, Json, Prefix},
 };
@@ -113,7 +114,9 @@ pub async fn create(
             concat!(
                 "WITH me AS (SELECT id FROM users WHERE id = $1), ",
                 "t AS (INSERT INTO tasks (id, user_id, title, description, completed, priority, tags, due_date) ",
-                "SELECT $2, id, $3, $4, $5, $6::task_priority, $7, $8::timestamp FROM me RETURNING *) ",
+                "SELECT $2, id, $3, $4, $5, $6::task_priority, $7, $8::timestamp FROM me ",
+                // The id is ours: if it is there already, this was sent before and the answer was lost.
+                "ON CONFLICT (id) DO UPDATE SET id = excluded.id RETURNING *) ",
                 "SELECT ", columns!(), " FROM t",
             ),
             &[
@@ -238,30 +241,34 @@ pub async fn complete(
     body: Option<Json<Completion>>,
 ) -> Result<Json<Task>, Error> {
     let completed = body.and_then(|Json(completion)| completion.completed.0);
-    let row = db
-        .query_opt(
-            concat!(
-                "WITH t AS (UPDATE tasks SET completed = coalesce($3, NOT completed), updated_at = now() ",
-                "WHERE id = $2 AND user_id = $1 RETURNING *) ",
-                "SELECT ",
-                columns!(),
-                " FROM users me LEFT JOIN t ON true WHERE me.id = $1",
-            ),
-            &[(&caller.id, Type::UUID), (&id, Type::UUID), (&completed, Type::BOOL)],
-        )
-        .await?;
+    let sql = concat!(
+        "WITH t AS (UPDATE tasks SET completed = coalesce($3, NOT completed), updated_at = now() ",
+        "WHERE id = $2 AND user_id = $1 RETURNING *) ",
+        "SELECT ",
+        columns!(),
+        " FROM users me LEFT JOIN t ON true WHERE me.id = $1",
+    );
+    let params: [Param; 3] = [(&caller.id, Type::UUID), (&id, Type::UUID), (&completed, Type::BOOL)];
+    let row = match completed {
+        Some(_) => db.query_opt(sql, &params).await?,
+        // Toggled twice is not toggled.
+        None => db.query_opt_once(sql, &params).await?,
+    };
     Task::of_caller(row)
 }
 
 pub async fn delete(caller: Caller, TaskId(id): TaskId, State(db): State<Db>) -> Result<Json<Value>, Error> {
-    let row = db
-        .query_opt(
-            "WITH t AS (DELETE FROM tasks WHERE id = $2 AND user_id = $1 RETURNING id) \
-             SELECT t.id FROM users me LEFT JOIN t ON true WHERE me.id = $1",
-            &[(&caller.id, Type::UUID), (&id, Type::UUID)],
-        )
-        .await?
-        .ok_or(Error::InvalidToken)?;
-    row.try_get::<_, Option<Uuid>>("id")?.ok_or(Error::TaskNotFound)?;
+    let sql = "WITH t AS (DELETE FROM tasks WHERE id = $2 AND user_id = $1 RETURNING id) \
+               SELECT t.id FROM users me LEFT JOIN t ON true WHERE me.id = $1";
+    let params: [Param; 2] = [(&caller.id, Type::UUID), (&id, Type::UUID)];
+    let (row, sent_before) = match db.query_opt_once(sql, &params).await {
+        Err(db::Error::Lost(_)) => (db.query_opt(sql, &params).await?, true),
+        answer => (answer?, false),
+    };
+    let deleted: Option<Uuid> = row.ok_or(Error::InvalidToken)?.try_get("id")?;
+    // What is gone when it is sent again was deleted the first time.
+    if deleted.is_none() && !sent_before {
+        return Err(Error::TaskNotFound);
+    }
     Ok(Json(json!({ "message": "Task deleted successfully" })))
 }

@@ -82,18 +82,16 @@ async fn without_a_database_the_function_starts_and_answers_503() {
     // One that refuses, and one that accepts but never says a word.
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let silent = silent.local_addr().unwrap().port();
-    for port in [1, silent] {
+    let answers = [1, silent].map(|port| async move {
         let url = format!("postgresql://todo:secret@127.0.0.1:{port}/todo");
         let variables = [("DATABASE_URL", url.as_str()), ("JWT_SECRET", shared::config::DEMO_JWT_SECRET)];
         let mut function = testing::Function::start(env!("CARGO_BIN_EXE_tasks"), &variables).await;
         let init = function.init().await.unwrap();
         assert!(init.as_secs_f64() < 5.0, "{init:?}");
         let event = serde_json::from_str(&testing::events::all()["tasks-list.json"]).unwrap();
-        for _ in 0..2 {
-            let answer = function.invoke(&event).await.unwrap();
-            assert_eq!(answer["statusCode"], 503, "{answer}");
-            assert_eq!(answer["headers"]["retry-after"], "1");
-        }
+        let answer = function.invoke(&event).await.unwrap();
+        assert_eq!(answer["statusCode"], 503, "{answer}");
+        assert_eq!(answer["headers"]["retry-after"], "1");
         // What Lambda wants to see in a line to know its level.
         let log = function.output();
         let lines = log.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
@@ -104,6 +102,43 @@ async fn without_a_database_the_function_starts_and_answers_503() {
             })
             .collect();
         assert!(["WARN", "ERROR"].iter().all(|level| levels.iter().any(|of_line| of_line == level)), "{log}");
+    });
+    let [refused, unanswered] = answers;
+    tokio::join!(refused, unanswered);
+}
+
+#[tokio::test]
+async fn an_event_that_cannot_be_read_is_400_and_the_next_one_is_answered() {
+    let url = testing::database().await;
+    testing::events::seed(&url).await;
+    let variables = [("DATABASE_URL", url.as_str()), ("JWT_SECRET", shared::config::DEMO_JWT_SECRET)];
+    let mut function = testing::Function::start(env!("CARGO_BIN_EXE_tasks"), &variables).await;
+    let good: serde_json::Value = serde_json::from_str(&testing::events::all()["tasks-list.json"]).unwrap();
+    let with = |pointer: &str, value: serde_json::Value| {
+        let mut event = good.clone();
+        *event.pointer_mut(pointer).unwrap() = value;
+        event
+    };
+    let mut base64 = good.clone();
+    base64["isBase64Encoded"] = true.into();
+    base64["body"] = "not base64!".into();
+    for (event, id) in [
+        (base64, &good["requestContext"]["requestId"]),
+        (with("/rawQueryString", "a b".into()), &good["requestContext"]["requestId"]),
+        (with("/headers/host", "a b".into()), &good["requestContext"]["requestId"]),
+        (with("/requestContext/http/method", "NO METHOD".into()), &good["requestContext"]["requestId"]),
+        (with("/headers", "none".into()), &good["requestContext"]["requestId"]),
+        (serde_json::json!({}), &serde_json::Value::Null),
+        (serde_json::json!([1, 2]), &serde_json::Value::Null),
+    ] {
+        let answer = function.invoke(&event).await.unwrap();
+        assert_eq!(answer["statusCode"], 400, "{event}");
+        let body: serde_json::Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
+        assert_eq!(body["code"], "malformed_request");
+        assert_eq!(body["request_id"], answer["headers"]["x-request-id"]);
+        assert!(id.is_null() || body["request_id"] == *id, "{body}");
+        assert_eq!(function.answered().pop().unwrap()["status"], 400);
+        assert_eq!(function.invoke(&good).await.unwrap()["statusCode"], 200);
     }
 }
 

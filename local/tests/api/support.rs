@@ -50,6 +50,9 @@ impl Api {
             ("DATABASE_MAX_CONNECTIONS", "4"),
             ("JWT_SECRET", SECRET),
             ("BCRYPT_COST", "4"),
+            ("LOGIN_LIMIT_PER_ACCOUNT_AND_ADDRESS", "0"),
+            ("LOGIN_LIMIT_PER_ADDRESS", "0"),
+            ("SIGNUP_LIMIT_PER_ADDRESS", "0"),
         ];
         let config = Config::from_iter(defaults.into_iter().chain(variables.iter().copied()));
         Self { router: local::api(&config).unwrap(), url }
