@@ -1,11 +1,13 @@
 -- The demo user and task that the events in this folder speak of, as new, and without the user that the events of
--- signup make. Run by `cargo dev --seed` and the tests.
+-- signup make; and the attempts they made, which are limited. Run by `cargo dev --seed` and the tests.
 -- The password is `correct horse battery staple`. It is public, as is the secret that signed the events' tokens, so the
 -- hash is a cheap one.
 
 DELETE FROM users
 WHERE id = '019bc000-0000-7000-8000-000000000001'
    OR email IN ('demo@example.com', 'new@example.com') OR lower(username) IN ('demo', 'new_user');
+
+DELETE FROM attempts WHERE address = '203.0.113.7';
 
 INSERT INTO users (id, email, username, hashed_password)
 VALUES ('019bc000-0000-7000-8000-000000000001', 'demo@example.com', 'demo',

@@ -79,7 +79,13 @@ async fn main() -> ExitCode {
 }
 
 async fn run(Arguments { folder, functions, rtt_ms }: Arguments) -> Result<(), Box<dyn Error>> {
-    let (url, variables) = events::environment().await?;
+    let (url, mut variables) = events::environment().await?;
+    for limit in
+        ["LOGIN_LIMIT_PER_ACCOUNT_AND_ADDRESS", "LOGIN_LIMIT_PER_ADDRESS", "SIGNUP_LIMIT_PER_ADDRESS"]
+    {
+        // Out of the way, though not off: counting attempts is part of what is measured.
+        variables.entry(limit.to_owned()).or_insert_with(|| "1000000".to_owned());
+    }
     let variables: Vec<_> = variables.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     println!(
         "| request | binary MB | gzipped MB | init ms | first ms | p50 ms | p99 ms | CPU ms | peak RSS MB |"
