@@ -263,7 +263,7 @@ sam local start-api{env_vars}
 /// What to do now. The e-mail is a new one each time, because the users of earlier runs are still there.
 fn welcome(address: SocketAddr, database: &str, sam: &str) -> std::io::Result<()> {
     let url = format!("http://{address}");
-    let email = format!("ada-{}@example.com", &Uuid::now_v7().simple().to_string()[24..]);
+    let email = format!("ada-{:08x}@example.com", Uuid::now_v7().as_u128() as u32);
     let account = format!(r#"{{"email": "{email}", "password": "correct horse battery staple"}}"#);
     let json = "-H 'Content-Type: application/json'";
     let token = r#"sed 's/.*"access_token":"\([^"]*\)".*/\1/'"#;

@@ -1,6 +1,8 @@
 //! `cargo dev` as a process: what it prints, what it keeps, what it leaves behind, and how it refuses.
 //! The requests are made by curl, as a person makes them.
 
+#![cfg(test)]
+
 use std::{
     fs,
     io::{BufRead, BufReader, Read},
@@ -73,7 +75,7 @@ impl Dev {
     fn post(&self, path: &str, body: &Value) -> (u16, Value) {
         let answer = self.curl(path, &["-H", "Content-Type: application/json", "-d", &body.to_string()]);
         let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-        (head[9..12].parse().unwrap(), serde_json::from_str(body).unwrap())
+        (head.split(' ').nth(1).unwrap().parse().unwrap(), serde_json::from_str(body).unwrap())
     }
 
     fn signal(&mut self, signal: &str) -> ExitStatus {

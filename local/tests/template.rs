@@ -1,6 +1,8 @@
 //! What stands in several places, each of which a tool reads: a route in the function's router, in template.yaml and in
 //! the router of `cargo lambda watch`; a function in its folder, its manifest and template.yaml's lists.
 
+#![cfg(test)]
+
 use std::{collections::BTreeSet, fs, path::Path, time::Duration};
 
 use axum::Router;

@@ -1,5 +1,7 @@
 //! TLS and SCRAM with channel binding, to a PostgreSQL whose certificate is of an authority of the test's own.
 
+#![cfg(test)]
+
 use std::path::PathBuf;
 
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};

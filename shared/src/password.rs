@@ -143,7 +143,7 @@ mod tests {
         let hash = hasher.hash(password(&longest).unwrap()).await.unwrap();
         assert!(hash.starts_with("$2b$04$"));
         assert!(hasher.verify(longest.clone(), Some(hash.clone())).await.unwrap());
-        for wrong in [longest[1..].to_owned(), longest.clone() + "x", "X".repeat(72)] {
+        for wrong in ["x".repeat(71), longest.clone() + "x", "X".repeat(72)] {
             assert!(!hasher.verify(wrong, Some(hash.clone())).await.unwrap());
         }
     }

@@ -3,7 +3,7 @@
 //! The line says who asked for what and what it cost, and nothing that was sent: no path as the client wrote it, no
 //! query, body, token, e-mail or address.
 
-use std::{cell::RefCell, io::Write, time::Duration};
+use std::{cell::RefCell, collections::BTreeMap, io::Write, time::Duration};
 
 use axum::extract::MatchedPath;
 use jiff::Timestamp;
@@ -75,6 +75,8 @@ fn cloudwatch_line(function: &str, answered: &Answered, now: Timestamp) -> Strin
         function: &'a str,
         #[serde(flatten)]
         metrics: serde_json::Value,
+        #[serde(flatten)]
+        counts: BTreeMap<&'static str, u8>,
     }
 
     let is_error = answered.status >= 500;
@@ -85,7 +87,7 @@ fn cloudwatch_line(function: &str, answered: &Answered, now: Timestamp) -> Strin
         ("ColdStarts", answered.cold_start),
     ];
     let names = || counts.iter().filter(|(_, counts)| *counts).map(|(name, _)| *name);
-    let mut metrics = json!({
+    let metrics = json!({
         "_aws": {
             "Timestamp": now.as_millisecond(),
             "CloudWatchMetrics": [{
@@ -95,9 +97,6 @@ fn cloudwatch_line(function: &str, answered: &Answered, now: Timestamp) -> Strin
             }],
         },
     });
-    for name in names() {
-        metrics[name] = json!(1);
-    }
     let line = Line {
         timestamp: now,
         level: if is_error { "ERROR" } else { "INFO" },
@@ -105,6 +104,7 @@ fn cloudwatch_line(function: &str, answered: &Answered, now: Timestamp) -> Strin
         answered,
         function,
         metrics,
+        counts: names().map(|name| (name, 1)).collect(),
     };
     serde_json::to_string(&line).map(|line| line + "\n").unwrap_or_else(|error| format!("{error}\n"))
 }

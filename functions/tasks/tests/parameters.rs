@@ -3,6 +3,8 @@
 //! That it goes right is shown against moto's server, which is not a part of every machine: `.ci/run` runs those tests
 //! with `cargo test -p tasks --test parameters -- --ignored`.
 
+#![cfg(test)]
+
 use std::{
     net::SocketAddr,
     sync::{

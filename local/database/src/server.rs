@@ -223,7 +223,8 @@ impl Server {
         let _ = self.log.read_to_end(&mut log);
         let log = String::from_utf8_lossy(&log);
         let lines: Vec<&str> = log.lines().filter(|line| !line.trim().is_empty()).collect();
-        let log = lines[lines.len().saturating_sub(8)..].join("\n  ");
+        let last = lines.len().saturating_sub(8);
+        let log = lines.get(last..).unwrap_or_default().join("\n  ");
         Error::Ended { happened, log }
     }
 }

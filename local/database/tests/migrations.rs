@@ -1,5 +1,7 @@
 //! The real migrations, on empty databases of a temporary server.
 
+#![cfg(test)]
+
 use std::path::Path;
 
 use database::{Server, migrate};

@@ -1,5 +1,7 @@
 //! The server under real faults: killed owners, orphans, broken and foreign folders.
 
+#![cfg(test)]
+
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::{Ipv4Addr, TcpListener};

@@ -10,6 +10,11 @@
 //! up is deleted; others are left alone.
 //! The functions get the rest of the environment too.
 
+#![expect(
+    clippy::indexing_slicing,
+    reason = "a name that JSON lacks gives null, and every event has a status to expect"
+)]
+
 use std::{collections::BTreeMap, env, error::Error, path::Path, process::ExitCode};
 
 use testing::{Function, events};

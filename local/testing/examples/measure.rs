@@ -10,6 +10,8 @@
 //! CPU time nothing. The database is the one that `DATABASE_URL` names, or
 //! else a temporary one. The functions get the rest of the environment too, such as `BCRYPT_COST`.
 
+#![expect(clippy::indexing_slicing, reason = "a tool for its makers, run by hand")]
+
 use std::{
     error::Error,
     fs,

@@ -3,6 +3,8 @@
 //!
 //! As this serves tests only, what cannot go on panics.
 
+#![expect(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "tests may panic")]
+
 pub mod events;
 mod function;
 pub mod log;

@@ -1,5 +1,7 @@
 //! Each of these tests has a runtime of its own, and they share one server.
 
+#![cfg(test)]
+
 use std::time::{Duration, Instant};
 
 use tokio_postgres::{Client, NoTls};

@@ -1,5 +1,7 @@
 //! Runs `examples/function.rs`, which `cargo test` builds along with the tests.
 
+#![cfg(test)]
+
 use std::path::PathBuf;
 
 use serde_json::json;

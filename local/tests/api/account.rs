@@ -55,7 +55,7 @@ async fn every_token_that_is_not_good_gets_one_and_the_same_401() {
         vec![format!("Basic {}", user.token)],
         vec![user.token.clone()],
         vec![format!("Bearer {message}.")],
-        vec![format!("Bearer {message}.{other}{}", &signature[1..])],
+        vec![format!("Bearer {message}.{other}{}", signature.get(1..).unwrap())],
         vec![format!("Bearer {}", expired.as_str().unwrap())],
         vec![format!("Bearer {}, Bearer {}", user.token, user.token)],
         vec![format!("Bearer {}", user.token); 2],

@@ -1,5 +1,7 @@
 //! The contract, through the routers, on a real PostgreSQL: each test on a database of its own.
 
+#![cfg(test)]
+
 mod account;
 mod errors;
 mod list;
