@@ -143,6 +143,8 @@ fn parse_username(sent: Option<String>) -> Result<Option<String>, Rule> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::{collection::vec, prelude::*};
+
     use super::*;
 
     #[test]
@@ -205,6 +207,55 @@ mod tests {
         }
         for bad in ["", "a b", "a.b", "ä", "a\0", &"x".repeat(51)] {
             assert!(parse_username(Some(bad.to_owned())).is_err(), "{bad:?}");
+        }
+    }
+
+    /// Any characters at all, and what only just is an e-mail or is not.
+    fn sent() -> impl Strategy<Value = String> {
+        let any = vec(any::<char>(), 0..40).prop_map(String::from_iter);
+        prop_oneof![
+            any,
+            r#"\s?[a-zA-Z0-9.+_"<> @\PC-]{0,8}@[a-zA-Z0-9.@_ \PC-]{0,8}(\.[a-zA-Z0-9-]{1,4})?\s?"#,
+            mailbox()
+        ]
+    }
+
+    fn mailbox() -> impl Strategy<Value = String> {
+        "[a-zA-Z0-9+_-]{1,20}(\\.[a-zA-Z0-9+_-]{1,20}){0,2}@([a-zA-Z0-9]{1,20}\\.){1,3}[a-zA-Z]{2,6}"
+    }
+
+    proptest! {
+        #[test]
+        fn an_email_that_is_taken_is_one_canonical_mailbox(sent in sent()) {
+            if let Ok(email) = parse_email(sent.clone()) {
+                prop_assert!(email.bytes().all(|byte| byte.is_ascii_graphic() && !byte.is_ascii_uppercase()));
+                prop_assert_eq!(email.matches('@').count(), 1);
+                prop_assert!(email.len() <= 254);
+                prop_assert!(email.eq_ignore_ascii_case(sent.trim()));
+                prop_assert_eq!(parse_email(email.clone()).ok(), Some(email));
+            }
+        }
+
+        #[test]
+        fn neither_case_nor_space_around_it_makes_another_user(
+            mailbox in mailbox(),
+            upper in vec(any::<bool>(), 120),
+            space in ("\\s{0,3}", "\\s{0,3}"),
+        ) {
+            let cased: String = mailbox
+                .chars()
+                .zip(upper.into_iter().chain(std::iter::repeat(false)))
+                .map(|(letter, upper)| if upper { letter.to_ascii_uppercase() } else { letter.to_ascii_lowercase() })
+                .collect();
+            let other = format!("{}{cased}{}", space.0, space.1);
+            prop_assert_eq!(parse_email(mailbox).unwrap(), parse_email(other).unwrap());
+        }
+
+        #[test]
+        fn a_username_is_taken_as_it_is_or_not_at_all(sent in ".{0,60}|[a-zA-Z0-9_-]{0,60}") {
+            let fits = sent.chars().all(|c| c.is_ascii_alphanumeric() || "_-".contains(c))
+                && (1..=50).contains(&sent.len());
+            prop_assert_eq!(parse_username(Some(sent.clone())).ok(), fits.then_some(Some(sent)));
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::{
 
 /// Opaque to clients: base64url of JSON. It opens nothing that its holder could not read anyway, so it is not
 /// signed; what it holds is checked like any other input.
-#[derive(Serialize, Deserialize)]
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub struct Cursor {
     order: Order,
     #[serde(flatten)]
@@ -24,7 +24,7 @@ pub struct Cursor {
 }
 
 /// What the list is sorted by, and the last task's value.
-#[derive(Serialize, Deserialize)]
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "sort_by", content = "key", rename_all = "snake_case")]
 enum Key {
     DueDate(Option<DateTime>),
@@ -86,6 +86,79 @@ impl Key {
             Self::Priority(priority) => Priority::new(priority).is_ok(),
             Self::Title(title) => !title.contains('\0'),
             Self::CreatedAt(created_at) => YEARS.contains(&TimeZone::UTC.to_datetime(*created_at).year()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::{collection::vec, option, prelude::*};
+
+    use super::*;
+
+    /// Any place in any order that a task can have.
+    fn cursor() -> impl Strategy<Value = Cursor> {
+        let second = || -62_135_596_800..=253_402_300_799_i64;
+        let at = |(second, nanosecond)| Timestamp::new(second, nanosecond).unwrap();
+        let key = prop_oneof![
+            option::of(second()).prop_map(move |second| {
+                Key::DueDate(second.map(|second| TimeZone::UTC.to_datetime(at((second, 0)))))
+            }),
+            "low|medium|high".prop_map(Key::Priority),
+            "[^\u{0}]{1,255}".prop_map(Key::Title),
+            (second(), 0..1_000_000)
+                .prop_map(move |(second, micro)| Key::CreatedAt(at((second, micro * 1000)))),
+        ];
+        let order = prop_oneof![Just(Order::Asc), Just(Order::Desc)];
+        (order, key, any::<u128>()).prop_map(|(order, key, id)| Cursor {
+            order,
+            key,
+            id: Uuid::from_u128(id),
+        })
+    }
+
+    /// Any text, and what almost is a cursor.
+    fn sent() -> impl Strategy<Value = String> {
+        let json = (
+            "\"(asc|desc|ASC)?\"|null|1",
+            "due_date|priority|title|created_at|id",
+            "null|\"[+-]?[0-9]{4,6}-[01][0-9]-[0-3][0-9]([T ][0-2][0-9]:[0-5][0-9](:[0-6][0-9](\\.[0-9]{1,9})?)?Z?)?\"\
+             |\"(low|high|LOW)\"|\"\\\\\\\\u000[0-9]\"|[0-9]{1,20}|\\[\\]",
+            "[0-9a-f]{8}-?[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}",
+        );
+        let json = json.prop_map(|(order, sort_by, key, id)| {
+            format!(r#"{{"order":{order},"sort_by":"{sort_by}","key":{key},"id":"{id}"}}"#)
+        });
+        prop_oneof![
+            vec(any::<char>(), 0..80).prop_map(String::from_iter),
+            vec(any::<u8>(), 0..80).prop_map(|bytes| URL_SAFE_NO_PAD.encode(bytes)),
+            json.prop_map(|json| URL_SAFE_NO_PAD.encode(json)),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn a_cursor_comes_back_as_it_went(cursor in cursor()) {
+            prop_assert_eq!(Cursor::decode(cursor.encode().unwrap()).unwrap(), cursor);
+        }
+
+        #[test]
+        fn whatever_is_sent_as_a_cursor_is_refused_or_one_that_postgresql_can_read(sent in sent()) {
+            if let Ok(cursor) = Cursor::decode(sent) {
+                let key = cursor.key();
+                let is_a_time = |key: &str| {
+                    let year: Option<u16> = key.get(..4).and_then(|year| year.parse().ok());
+                    year.is_some_and(|year| year > 0) && key.get(4..5) == Some("-")
+                };
+                match (&cursor.key, key.as_deref()) {
+                    (Key::DueDate(None), None) => {}
+                    (Key::DueDate(_) | Key::CreatedAt(_), Some(key)) => prop_assert!(is_a_time(key), "{}", key),
+                    (Key::Priority(_), Some(key)) => prop_assert!(["low", "medium", "high"].contains(&key)),
+                    (Key::Title(_), Some(key)) => prop_assert!(!key.contains('\0')),
+                    (_, None) => prop_assert!(false, "without a key"),
+                }
+                prop_assert_eq!(Cursor::decode(cursor.encode().unwrap()).unwrap(), cursor);
+            }
         }
     }
 }

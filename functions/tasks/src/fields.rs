@@ -195,3 +195,93 @@ pub fn without_nul(text: &str) -> Result<&str, Rule> {
     }
     Ok(text)
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::tz::{Offset, TimeZone};
+    use proptest::{collection::vec, prelude::*};
+    use serde_json::json;
+
+    use super::*;
+
+    fn tags(sent: serde_json::Value) -> Option<Option<String>> {
+        deserr::deserialize::<Tags, _, Invalid>(sent).ok().map(|tags| tags.0)
+    }
+
+    fn due_date(sent: &str) -> Option<String> {
+        DueDate::new(Some(sent.to_owned())).ok()?.text()
+    }
+
+    /// Few letters, so that they repeat, and what is white space or looks like it.
+    fn tag() -> impl Strategy<Value = String> {
+        prop_oneof![9 => "[abAé \\t\u{a0}\u{2003}\u{200b}\u{feff}]{0,4}", 1 => "[a-z]{0,300}", 1 => "\\PC{0,4}\u{0}?"]
+            .prop_map(|tag| tag.replace(',', "."))
+    }
+
+    proptest! {
+        #[test]
+        fn tags_that_are_taken_are_500_characters_without_empty_ones_and_repeats(sent in vec(tag(), 0..30)) {
+            if let Some(Some(taken)) = tags(json!(sent)) {
+                let each: Vec<_> = taken.split(',').collect();
+                prop_assert!(taken.chars().count() <= 500);
+                prop_assert!(each.iter().all(|tag| !tag.is_empty() && tag.trim() == *tag && !tag.contains('\0')));
+                prop_assert!((1..each.len()).all(|n| !each[..n].contains(&each[n])));
+                prop_assert!(each.iter().all(|tag| sent.iter().any(|sent| sent.trim() == *tag)));
+                prop_assert!(sent.iter().all(|sent| sent.trim().is_empty() || each.contains(&sent.trim())));
+            }
+        }
+
+        #[test]
+        fn tags_are_the_same_as_a_string_as_a_list_and_as_stored(sent in vec(tag(), 0..30)) {
+            let taken = tags(json!(sent));
+            prop_assert_eq!(&tags(json!(sent.join(","))), &taken);
+            if let Some(taken) = taken {
+                prop_assert_eq!(tags(json!(taken)), Some(taken));
+            }
+        }
+
+        #[test]
+        fn a_due_date_that_is_taken_reads_back_as_it_is(
+            sent in prop_oneof![
+                vec(any::<char>(), 0..40).prop_map(String::from_iter),
+                "[+-]?[0-9]{4,6}-?[01][0-9]-?[0-3][0-9]([T ][0-2][0-9](:?[0-5][0-9](:?[0-6][0-9]([.,][0-9]{0,12})?)?)?)?\
+                 (Z|[+-][0-2][0-9](:?[0-5][0-9](:?[0-5][0-9])?)?)?(\\[[!u]?-?[A-Za-z/=+]{0,9}\\]?)?",
+            ],
+        ) {
+            if let Some(taken) = due_date(&sent) {
+                prop_assert!(taken.len() == "0001-01-01T00:00:00".len() && !taken.starts_with("0000"), "{}", taken);
+                prop_assert_eq!(due_date(&taken), Some(taken));
+            }
+        }
+
+        #[test]
+        fn a_due_date_with_an_offset_is_its_time_in_utc(
+            seconds in -62_135_596_800..=253_402_300_799_i64,
+            offset in -86_399..=86_399,
+            fraction in "([.,][0-9]{1,12})?",
+            separator in "[T ]",
+        ) {
+            let offset = Offset::from_seconds(offset / 60 * 60).unwrap();
+            let utc = jiff::Timestamp::from_second(seconds).unwrap();
+            let local = offset.to_datetime(utc);
+            prop_assume!(YEARS.contains(&local.year()));
+            let (date, time) = (local.date(), local.time());
+            let sign = if offset.is_negative() { '-' } else { '+' };
+            let minutes = offset.seconds().abs() / 60;
+            let sent =
+                format!("{date}{separator}{time}{fraction}{sign}{:02}:{:02}", minutes / 60, minutes % 60);
+            prop_assert_eq!(due_date(&sent), Some(TimeZone::UTC.to_datetime(utc).to_string()), "{}", sent);
+        }
+
+        #[test]
+        fn texts_are_taken_within_their_limits_and_never_with_a_nul(sent in "\\PC{0,260}\u{0}?\\s?") {
+            if let Ok(Title(title)) = Title::new(sent.clone()) {
+                prop_assert!((1..=255).contains(&title.chars().count()) && title == sent.trim());
+                prop_assert!(!title.contains('\0'));
+            }
+            if let Ok(Description(Some(description))) = Description::new(Some(sent.clone())) {
+                prop_assert!(description == sent && !sent.is_empty() && !sent.contains('\0'));
+            }
+        }
+    }
+}

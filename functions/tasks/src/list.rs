@@ -72,7 +72,7 @@ impl SortBy {
     }
 }
 
-#[derive(Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Order {
     #[default]
@@ -241,6 +241,8 @@ fn next_link(Prefix(prefix): Prefix, query: Option<&str>, cursor: &Cursor) -> Re
 
 #[cfg(test)]
 mod tests {
+    use proptest::{collection::vec, prelude::*};
+
     use super::*;
 
     /// A user with this many tasks, among 100,000 of a thousand others.
@@ -352,6 +354,46 @@ mod tests {
                     page.lines().any(|line| line.contains("Index Cond") && line.contains("ROW("));
                 assert_eq!(starts_at_cursor, key.is_some(), "{plan}");
             }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_parameter_is_taken_within_its_limits_or_refused(sent in "\\PC{0,9}\u{0}?|[+-]?[0-9]{1,4}|[tTrRuUeE]{4}") {
+            if let Ok(Some(limit)) = parse_limit(sent.clone()) {
+                prop_assert!((1..=200).contains(&limit) && sent.parse() == Ok(limit));
+            }
+            if let Ok(Some(completed)) = parse_completed(sent.clone()) {
+                prop_assert_eq!(sent.to_lowercase(), completed.to_string());
+            }
+            for parse in [parse_tag, parse_search] {
+                if let Ok(Some(text)) = parse(sent.clone()) {
+                    prop_assert!(!text.is_empty() && !text.contains('\0') && sent.contains(&text));
+                }
+            }
+        }
+
+        #[test]
+        fn the_link_to_the_next_page_asks_for_the_same_and_the_cursor(
+            sent in vec(("(limit|search|tag|cursor|%[0-9a-f]{0,2}|\\PC{0,5})", "\\PC{0,9}|%[0-9a-fA-F]{0,2}|[\r\n\0>;\"]"), 0..6),
+        ) {
+            let query = sent.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("&");
+            let cursor = serde_json::from_value(serde_json::json!({
+                "order": "asc", "sort_by": "title", "key": "a", "id": uuid::Uuid::nil(),
+            }));
+            let cursor: Cursor = cursor.unwrap();
+            let link = next_link(Prefix("/api"), Some(&query), &cursor).unwrap();
+            let link = link.to_str().unwrap().strip_prefix("</api/tasks?").unwrap();
+            let (next, relation) = link.split_once('>').unwrap();
+            prop_assert_eq!(relation, "; rel=\"next\"");
+
+            let pairs = |query: &str| -> Vec<(String, String)> {
+                form_urlencoded::parse(query.as_bytes()).into_owned().collect()
+            };
+            let mut asked = pairs(&query);
+            asked.retain(|(name, _)| name != "cursor");
+            asked.push(("cursor".to_owned(), cursor.encode().unwrap()));
+            prop_assert_eq!(pairs(next), asked);
         }
     }
 }
