@@ -344,3 +344,139 @@ fn location(at: ValuePointerRef) -> Vec<Loc> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use deserr::Deserr;
+    use proptest::{collection::vec, prelude::*};
+    use serde_json::Value;
+    use tokio::io::AsyncWriteExt;
+    use tokio_postgres::NoTls;
+
+    use super::*;
+
+    /// One field of each kind that the API has, and of those that it may get.
+    #[derive(Deserr)]
+    #[deserr(error = Invalid)]
+    #[allow(dead_code, reason = "only whether it can be read matters")]
+    struct Form {
+        text: String,
+        flag: bool,
+        #[deserr(try_from(String) = short -> Rule)]
+        ruled: String,
+        #[deserr(default)]
+        optional: Option<String>,
+        #[deserr(default)]
+        each: Vec<String>,
+        #[deserr(default)]
+        inner: Option<Inner>,
+    }
+
+    #[derive(Deserr)]
+    #[deserr(error = Invalid)]
+    #[allow(dead_code, reason = "only whether it can be read matters")]
+    struct Inner {
+        text: String,
+        deep: Vec<Option<bool>>,
+    }
+
+    fn short(sent: String) -> Result<String, Rule> {
+        if sent.len() < 3 { Ok(sent) } else { Err(Rule::new("string_too_long", "Text should be short")) }
+    }
+
+    /// Any JSON, with the names that a [`Form`] has now and then.
+    fn any_json() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<f64>().prop_map(Value::from),
+            "\\PC{0,5}".prop_map(Value::from),
+        ];
+        leaf.prop_recursive(4, 40, 8, |inner| {
+            let name = "text|flag|ruled|optional|each|inner|deep|\\PC{0,3}";
+            prop_oneof![
+                vec(inner.clone(), 0..5).prop_map(Value::from),
+                vec((name, inner), 0..8).prop_map(|members| Value::Object(members.into_iter().collect())),
+            ]
+        })
+    }
+
+    fn body(error: &Error) -> Value {
+        serde_json::to_value(error.body("an id")).unwrap()
+    }
+
+    proptest! {
+        #[test]
+        fn every_bad_field_is_named_by_where_it_stands_in_fastapis_shape(sent in any_json()) {
+            if let Err(invalid) = deserr::deserialize::<Form, _, Invalid>(sent.clone()) {
+                let body = body(&Error::Invalid(invalid.within("body")));
+                let fields = body["detail"].as_array().unwrap();
+                prop_assert!(!fields.is_empty());
+                for field in fields {
+                    prop_assert_eq!(field.as_object().unwrap().len(), 3);
+                    prop_assert!(["msg", "type"].iter().all(|name| field[name].as_str().is_some_and(|text| !text.is_empty())));
+                    let (part, path) = field["loc"].as_array().unwrap().split_first().unwrap();
+                    prop_assert_eq!(part, "body");
+                    let path = if field["type"] == "missing" { &path[..path.len() - 1] } else { path };
+                    let mut at = Some(&sent);
+                    for step in path {
+                        at = match step {
+                            Value::String(name) => at.and_then(|at| at.get(name)),
+                            step => at.and_then(|at| at.get(step.as_u64().unwrap() as usize)),
+                        };
+                    }
+                    prop_assert!(at.is_some(), "{} is not in {}", field["loc"], sent);
+                }
+            }
+        }
+
+        #[test]
+        fn whatever_postgresql_says_the_client_reads_our_own_words(
+            state in "[0-9A-Z]{5}|(08|23|40|42|53|57|XX)[0-9P]{3}",
+            said in "[^\\x00]{8,40}",
+        ) {
+            let error = Error::from(db::Error::Statement(refusal(&state, &said)));
+            prop_assert!(error.status().is_server_error());
+            let body = body(&error);
+            prop_assert!(["Internal server error", "The database is not available, please try again"]
+                .contains(&body["detail"].as_str().unwrap()));
+            let told = format!("{body} {:?}", error.into_response().headers());
+            prop_assert!(!told.contains(&said) && !told.contains(&state), "{}", told);
+        }
+
+        #[test]
+        fn the_log_has_the_state_and_the_constraint_and_no_value(said in "[a-z]{8}", state in "[0-9A-Z]{5}") {
+            let logged = db::Error::Statement(refusal(&state, &said)).to_string();
+            prop_assert_eq!(logged, format!("SQLSTATE {state}, a_constraint"));
+        }
+    }
+
+    /// The driver's error for an ErrorResponse of these texts (PostgreSQL's docs, "Message Formats").
+    fn refusal(state: &str, said: &str) -> tokio_postgres::Error {
+        let fields = [
+            ('S', "ERROR"),
+            ('V', "ERROR"),
+            ('C', state),
+            ('M', said),
+            ('D', said),
+            ('H', said),
+            ('n', "a_constraint"),
+        ];
+        let mut text = String::new();
+        for (kind, value) in fields {
+            text.extend([kind.to_string().as_str(), value, "\0"]);
+        }
+        text.push('\0');
+        let length = u32::try_from(text.len() + 4).unwrap();
+        let message = [b"E".as_slice(), &length.to_be_bytes(), text.as_bytes()].concat();
+
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        runtime.block_on(async {
+            let (client, mut server) = tokio::io::duplex(4096);
+            server.write_all(&message).await.unwrap();
+            let config: tokio_postgres::Config = "user=todo".parse().unwrap();
+            config.connect_raw(client, NoTls).await.map(|_| ()).unwrap_err()
+        })
+    }
+}

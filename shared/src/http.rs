@@ -419,6 +419,7 @@ impl<T: Deserr<Invalid>, S: Sync> FromRequestParts<S> for Query<T> {
 #[cfg(test)]
 mod tests {
     use axum::routing::get;
+    use proptest::{collection::vec, prelude::*};
     use tower::ServiceExt;
 
     use super::*;
@@ -511,6 +512,43 @@ mod tests {
             &["Bearer a", "Bearer a"],
         ] {
             assert_eq!(token(refused), None, "{refused:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_token_is_what_follows_the_word_bearer_and_a_space(
+            values in vec("([bB][eE][aA][rR][eE][rR]|\\PC{0,7})[ \t,]{0,2}[!-~]{0,9}[ ,é\t]?[!-~]{0,3}", 0..3),
+        ) {
+            let mut headers = HeaderMap::new();
+            for value in &values {
+                headers.append(header::AUTHORIZATION, HeaderValue::from_bytes(value.as_bytes()).unwrap());
+            }
+            let expected = match values.as_slice() {
+                [value] if value.is_ascii() && !value.contains(',') => match value.as_bytes() {
+                    [b, e, a, r, e2, r2, b' ', token @ ..] => {
+                        [b, e, a, r, e2, r2].map(u8::to_ascii_lowercase).eq(b"bearer").then_some(token)
+                    }
+                    _ => None,
+                },
+                _ => None,
+            };
+            prop_assert_eq!(bearer(&headers).map(str::as_bytes), expected);
+        }
+
+        #[test]
+        fn the_prefix_comes_off_once_and_nothing_else_changes(
+            address in "(https?://[a-z]{1,5}(:[0-9]{1,4})?)?",
+            path in "(/(api|[a-z0-9%.~_-]{0,6})){1,4}(\\?[a-z0-9=&%/?-]{0,12})?",
+        ) {
+            let strip = |path: &str| {
+                let uri = format!("{address}{path}").parse().unwrap();
+                strip_api(&uri).map(|uri| uri.to_string())
+            };
+            prop_assert_eq!(strip(&format!("/api{path}")), Some(format!("{address}{path}")));
+            if !path.starts_with("/api/") {
+                prop_assert_eq!(strip(&path), None);
+            }
         }
     }
 }
