@@ -1,7 +1,7 @@
 //! `POST /auth/signup`: a new user, and an access token for them.
 
 use axum::{Router, extract::State, http::StatusCode, routing::post};
-use deserr::Deserr;
+use deserr::{Deserr, ValuePointerRef, take_cf_content};
 use email_address::{EmailAddress, Options};
 use jiff::Timestamp;
 use shared::{
@@ -51,7 +51,7 @@ pub fn router(app: App) -> Router {
 }
 
 #[derive(Deserr)]
-#[deserr(error = Invalid)]
+#[deserr(error = Invalid, validate = password_is_no_name -> Invalid)]
 struct NewUser {
     #[deserr(try_from(String) = parse_email -> Rule)]
     email: String,
@@ -101,6 +101,16 @@ async fn signup(
         })?;
     let session = app.issuer.session(user, Timestamp::now())?;
     Ok((StatusCode::CREATED, Json(session)))
+}
+
+/// What is known of a user is guessed first.
+fn password_is_no_name(user: NewUser, at: ValuePointerRef) -> Result<NewUser, Invalid> {
+    if user.password.is(&user.email) || user.username.as_deref().is_some_and(|name| user.password.is(name)) {
+        let rule = Rule::new("value_error", "Password should not be the email or the username");
+        let at = at.push_key("password");
+        return Err(take_cf_content(deserr::MergeWithError::<Rule>::merge(None, rule, at)));
+    }
+    Ok(user)
 }
 
 /// ASCII only: Unicode has letters that look alike or cannot be seen, and two users must never be taken for each

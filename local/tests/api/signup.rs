@@ -61,10 +61,10 @@ async fn a_username_in_another_case_is_taken() {
 }
 
 #[tokio::test]
-async fn twelve_simultaneous_sign_ups_with_one_email_make_one_user() {
+async fn fifty_simultaneous_sign_ups_with_one_email_make_one_user() {
     let api = Api::new().await;
     let user = json!({ "email": "ada@example.com", "password": PASSWORD });
-    let calls: Vec<_> = (0..12)
+    let calls: Vec<_> = (0..50)
         .map(|_| {
             let (call, user) = (api.post("/auth/signup"), user.clone());
             tokio::spawn(async move { call.json(&user).await.status })
@@ -75,7 +75,7 @@ async fn twelve_simultaneous_sign_ups_with_one_email_make_one_user() {
         statuses.push(call.await.unwrap());
     }
     statuses.sort();
-    assert_eq!(statuses, [vec![201], vec![409; 11]].concat());
+    assert_eq!(statuses, [vec![201], vec![409; 49]].concat());
     assert_eq!(api.count("users").await, 1);
 }
 
@@ -96,6 +96,34 @@ async fn every_bad_field_is_named_at_once_and_nothing_is_written() {
         assert_eq!(api.post("/auth/signup").json(&body).await.bad_fields(), fields, "{body}");
     }
     assert_eq!(api.count("users").await, 0);
+}
+
+#[tokio::test]
+async fn a_password_that_is_guessed_first_is_refused_with_the_reason() {
+    let api = Api::new().await;
+    let common = "Password should not be one of the most common, which are guessed first";
+    let name = "Password should not be the email or the username";
+    for (password, msg) in [
+        ("password", common),
+        ("Qwertyuiop", common),
+        ("ada@example.com", name),
+        ("ADA@EXAMPLE.COM", name),
+        ("ADA_lovelace", name),
+    ] {
+        let user = json!({ "email": "Ada@example.com", "password": password, "username": "Ada_Lovelace" });
+        let answer = api.post("/auth/signup").json(&user).await;
+        let refused = json!([{ "loc": ["body", "password"], "msg": msg, "type": "value_error" }]);
+        assert_eq!((answer.status, &answer.body["detail"]), (422, &refused), "{password}");
+    }
+    assert_eq!(api.count("users").await, 0);
+    // Who chose one before it was refused gets in.
+    let insert =
+        "INSERT INTO users (id, email, hashed_password) VALUES (gen_random_uuid(), 'old@example.com', $1)";
+    // bcrypt.using(rounds=4).hash("password")
+    let hash = "$2b$04$a1x/LFFjO1sZOH/Gxa/DI.c5nanTdA5GW965Iaf8lKrtAf7tLfcMi";
+    api.sql().await.execute(insert, &[&hash]).await.unwrap();
+    let credentials = json!({ "email": "old@example.com", "password": "password" });
+    assert_eq!(api.post("/auth/login").json(&credentials).await.status, 200);
 }
 
 #[tokio::test]
