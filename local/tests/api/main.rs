@@ -10,3 +10,4 @@ mod operations;
 mod signup;
 mod support;
 mod tasks;
+mod tokens;

@@ -3,7 +3,7 @@
 use axum::{
     Router,
     body::{Body, Bytes},
-    http::{HeaderMap, Method, Request},
+    http::{HeaderMap, HeaderValue, Method, Request},
 };
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
@@ -30,6 +30,8 @@ pub struct User {
 pub struct Answer {
     pub status: u16,
     pub headers: HeaderMap,
+    /// The body as it came, and what it says.
+    pub text: String,
     pub body: Value,
 }
 
@@ -127,8 +129,12 @@ impl Call {
         self.header("authorization", &format!("Bearer {token}"))
     }
 
-    pub fn header(mut self, name: &'static str, value: &str) -> Self {
-        self.request.headers_mut().append(name, value.parse().unwrap());
+    pub fn header(self, name: &'static str, value: &str) -> Self {
+        self.header_bytes(name, value.as_bytes())
+    }
+
+    pub fn header_bytes(mut self, name: &'static str, value: &[u8]) -> Self {
+        self.request.headers_mut().append(name, HeaderValue::from_bytes(value).unwrap());
         self
     }
 
@@ -155,6 +161,7 @@ impl Call {
             status: parts.status.as_u16(),
             headers: parts.headers,
             body: if is_head { Value::Null } else { parse(&bytes) },
+            text: String::from_utf8(bytes.to_vec()).unwrap(),
         };
         answer.holds_what_every_answer_holds(is_head);
         assert_eq!(testing::log::found(), Vec::<String>::new(), "logged");
@@ -173,6 +180,11 @@ impl Answer {
 
     pub fn code(&self) -> &str {
         self.body["code"].as_str().unwrap_or_default()
+    }
+
+    /// The body as it came, but for the request's id.
+    pub fn text_without_id(&self) -> String {
+        self.text.replace(self.header("x-request-id"), "…")
     }
 
     /// The locations that a 422 names, joined with dots.
