@@ -100,7 +100,7 @@ async fn filters_narrow_it_together() {
 #[tokio::test]
 async fn an_unknown_value_is_422_and_every_one_is_named() {
     let (api, ada) = ada().await;
-    let cursor = next(&list(&api, &ada, "limit=1&sort_by=title").await).unwrap();
+    let cursor = list(&api, &ada, "limit=1&sort_by=title").await.next().unwrap();
     let cursor = cursor.split("cursor=").nth(1).unwrap().to_owned();
     for (query, fields) in [
         ("completed=maybe", vec!["completed"]),
@@ -130,20 +130,13 @@ async fn an_unknown_value_is_422_and_every_one_is_named() {
     }
 }
 
-/// The target of the `Link` header, as RFC 8288 writes it.
-fn next(answer: &Answer) -> Option<String> {
-    let link = answer.headers.get("link")?.to_str().unwrap();
-    let target = link.strip_prefix('<').unwrap().strip_suffix(">; rel=\"next\"").unwrap();
-    Some(target.to_owned())
-}
-
 async fn pages(api: &Api, user: &User, first: &str) -> Vec<Vec<Value>> {
     let mut pages = Vec::new();
     let mut path = Some(first.to_owned());
     while let Some(this) = path {
         let answer = api.get(&this).by(user).send().await;
         assert_eq!(answer.status, 200, "{this}: {answer:?}");
-        path = next(&answer);
+        path = answer.next();
         pages.push(answer.body.as_array().unwrap().clone());
         assert!(pages.len() < 100);
     }
@@ -189,16 +182,16 @@ async fn a_page_begins_after_the_last_one_whatever_happened_meanwhile() {
         api.delete(&format!("/tasks/{}", task["id"].as_str().unwrap())).by(&ada).send().await;
     }
     api.task(&ada, &json!({ "title": "Aardvark" })).await;
-    let second = api.get(&next(&first).unwrap()).by(&ada).send().await;
+    let second = api.get(&first.next().unwrap()).by(&ada).send().await;
     assert_eq!(titles(&second), ["Delta_1", "gamma 100%"]);
-    assert_eq!(next(&second), None);
+    assert_eq!(second.next(), None);
 }
 
 #[tokio::test]
 async fn the_link_keeps_prefix_and_parameters() {
     let (api, ada) = ada().await;
     let answer = api.get("/api/tasks?search=a&limit=1&cursor_like=%26%20x").by(&ada).send().await;
-    let link = next(&answer).unwrap();
+    let link = answer.next().unwrap();
     assert!(link.starts_with("/api/tasks?search=a&limit=1&cursor_like=%26+x&cursor="), "{link}");
     assert_eq!(titles(&api.get(&link).by(&ada).send().await), ["beta"]);
 }
@@ -206,7 +199,7 @@ async fn the_link_keeps_prefix_and_parameters() {
 #[tokio::test]
 async fn another_users_cursor_shows_only_ones_own_tasks() {
     let (api, ada) = ada().await;
-    let link = next(&list(&api, &ada, "limit=1").await).unwrap();
+    let link = list(&api, &ada, "limit=1").await.next().unwrap();
     let nobody = api.user("nobody").await;
     assert_eq!(api.get(&link).by(&nobody).send().await.body, json!([]));
 }

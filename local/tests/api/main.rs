@@ -4,6 +4,7 @@
 
 mod account;
 mod errors;
+mod isolation;
 mod list;
 mod login;
 mod operations;

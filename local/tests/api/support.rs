@@ -1,5 +1,7 @@
 //! What the tests share: the API of one test, requests to it, and what must hold of every answer.
 
+use std::time::Duration;
+
 use axum::{
     Router,
     body::{Body, Bytes},
@@ -182,6 +184,13 @@ impl Answer {
         self.body["code"].as_str().unwrap_or_default()
     }
 
+    /// The next page: the target of the `Link` header, as RFC 8288 writes it.
+    pub fn next(&self) -> Option<String> {
+        let link = self.headers.get("link")?.to_str().unwrap();
+        let target = link.strip_prefix('<').unwrap().strip_suffix(">; rel=\"next\"").unwrap();
+        Some(target.to_owned())
+    }
+
     /// The body as it came, but for the request's id.
     pub fn text_without_id(&self) -> String {
         self.text.replace(self.header("x-request-id"), "…")
@@ -223,4 +232,35 @@ impl Answer {
             assert_eq!(self.header("retry-after"), "1");
         }
     }
+}
+
+/// Takes the time of calls of several kinds in turn, and finds that in the median they take the same. A machine that is
+/// busy with something else gets three tries.
+pub async fn alike_in_time<const N: usize>(
+    what: &str,
+    rounds: usize,
+    kinds: [&str; N],
+    call: impl AsyncFn(usize) -> Duration,
+) {
+    let mut seen = Vec::new();
+    for _ in 0..3 {
+        let mut times = [const { Vec::new() }; N];
+        for round in 0..rounds {
+            // None is always the first.
+            for turn in 0..N {
+                let kind = (round + turn) % N;
+                times[kind].push(call(kind).await);
+            }
+        }
+        let medians = times.map(|mut times| {
+            times.sort();
+            times[times.len() / 2].as_secs_f64()
+        });
+        let ratio = medians.into_iter().fold(0.0, f64::max) / medians.into_iter().fold(f64::MAX, f64::min);
+        if ratio < 1.5 {
+            return;
+        }
+        seen.push(medians);
+    }
+    panic!("{what}: the medians of {kinds:?} differ, in seconds: {seen:?}");
 }
