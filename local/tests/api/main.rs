@@ -7,6 +7,7 @@ mod errors;
 mod isolation;
 mod list;
 mod login;
+mod model;
 mod operations;
 mod signup;
 mod support;
