@@ -4,6 +4,7 @@
 
 mod account;
 mod errors;
+mod input;
 mod isolation;
 mod list;
 mod login;

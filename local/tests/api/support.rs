@@ -111,6 +111,12 @@ impl Api {
         self.call(Method::DELETE, path)
     }
 
+    /// Answers an event of API Gateway's, read as in a function.
+    pub async fn event(&self, event: &Value) -> Answer {
+        let request = lambda_http::request::from_str(&event.to_string()).unwrap();
+        Call { router: self.router.clone(), request: request.map(Body::new) }.send().await
+    }
+
     pub fn call(&self, method: Method, path: &str) -> Call {
         let request = Request::builder().method(method).uri(path).body(Body::empty()).unwrap();
         Call { router: self.router.clone(), request }
