@@ -6,6 +6,7 @@ mod account;
 mod errors;
 mod input;
 mod isolation;
+mod limits;
 mod list;
 mod login;
 mod model;

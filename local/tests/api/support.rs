@@ -9,7 +9,7 @@ use axum::{
 };
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
-use shared::Config;
+use shared::{Config, http::SourceAddress};
 use tower::ServiceExt;
 
 pub const SECRET: &str = "a secret of the tests, 32 bytes and more";
@@ -131,6 +131,12 @@ pub struct Call {
 impl Call {
     pub fn by(self, user: &User) -> Self {
         self.token(&user.token)
+    }
+
+    /// As if from a client of this address.
+    pub fn from(mut self, address: &str) -> Self {
+        self.request.extensions_mut().insert(SourceAddress(address.parse().unwrap()));
+        self
     }
 
     pub fn token(self, token: &str) -> Self {
