@@ -70,6 +70,39 @@ async fn another_users_a_missing_and_a_deleted_task_are_answered_alike_by_every_
 }
 
 #[tokio::test]
+async fn an_id_that_is_no_canonical_uuid_is_not_found() {
+    let api = Api::new().await;
+    let ada = api.user("ada").await;
+    let task = api.task(&ada, &json!({ "title": "as it was" })).await;
+    let id = id(&task);
+    for other in [
+        "1",
+        "null",
+        &id.to_uppercase(),
+        &id.replace('-', ""),
+        &format!("%7B{id}%7D"),
+        &format!("urn:uuid:{id}"),
+        &format!("{id}%00"),
+        &format!("{id}%0D%0A"),
+        &format!("%20{id}"),
+        &format!("..%2F{id}"),
+        &format!("{id}%2F"),
+        &format!("{id}%3Fx"),
+        "%FF",
+        "00000000-0000-0000-0000-000000000000",
+    ] {
+        for (method, end, body) in requests() {
+            let call = api.call(method.clone(), &format!("/tasks/{other}{end}")).by(&ada);
+            let answer = send(call, &body).await;
+            assert_eq!(answer.status, 404, "{method} {other}");
+            assert_eq!(answer.text_without_id(), NOT_FOUND, "{method} {other}");
+        }
+    }
+    let still = api.get(&format!("/tasks/{id}")).by(&ada).send().await.body;
+    assert_eq!(still, task, "it is as it was");
+}
+
+#[tokio::test]
 async fn another_users_a_missing_and_a_deleted_task_take_the_same_time() {
     let Strangers { api, ada, ids, .. } = strangers().await;
     for (method, end, body) in requests() {

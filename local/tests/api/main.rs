@@ -11,6 +11,7 @@ mod list;
 mod login;
 mod model;
 mod operations;
+mod security;
 mod signup;
 mod support;
 mod tasks;
