@@ -15,7 +15,7 @@ async fn each_field_of_a_new_user_is_taken_at_its_limit_and_refused_past_it() {
     // Labels of 49 letters and dots.
     let domain = |length: usize| {
         let labels = format!("{}.", "d".repeat(49)).repeat(6);
-        format!("{}.com", &labels[..length - 4])
+        format!("{}.com", labels.get(..length - 4).unwrap())
     };
     let email = |local: usize, length: usize| format!("{}@{}", "l".repeat(local), domain(length - local - 1));
     for (number, (field, value, fits)) in [
