@@ -44,39 +44,6 @@ async fn the_connection_is_open_before_the_first_event() {
     assert_eq!(client.query_one(others, &[]).await.unwrap().get::<_, i64>(0), 1);
 }
 
-/// Lambda freezes a function between requests; here a signal does. The event and the news that the connection is
-/// gone are both there when it goes on.
-#[tokio::test]
-async fn a_function_that_was_frozen_while_its_connection_was_closed_answers_200() {
-    let url = testing::database().await;
-    testing::events::seed(&url).await;
-    let variables = [("DATABASE_URL", url.as_str()), ("JWT_SECRET", shared::config::DEMO_JWT_SECRET)];
-    let mut function = testing::Function::start(env!("CARGO_BIN_EXE_tasks"), &variables).await;
-    function.init().await.unwrap();
-    let pid = function.pid().to_string();
-    let signal = |signal: &str| {
-        let sent = std::process::Command::new("kill").args([signal, pid.as_str()]).status().unwrap();
-        assert!(sent.success());
-    };
-    let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await.unwrap();
-    tokio::spawn(connection);
-    let others = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
-    let event = serde_json::from_str(&testing::events::all()["tasks-list.json"]).unwrap();
-    for round in 0..20 {
-        signal("-STOP");
-        let meanwhile = async {
-            // The event comes first, which is the harder order: it is what the function looks at first.
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-            let close = format!("SELECT pg_terminate_backend(pid) {others}");
-            assert_eq!(client.query(&close, &[]).await.unwrap().len(), 1, "round {round}");
-            while !client.query(&format!("SELECT {others}"), &[]).await.unwrap().is_empty() {}
-            signal("-CONT");
-        };
-        let (answer, ()) = tokio::join!(function.invoke(&event), meanwhile);
-        assert_eq!(answer.unwrap()["statusCode"], 200, "round {round}");
-    }
-}
-
 #[tokio::test]
 async fn without_a_database_the_function_starts_and_answers_503() {
     // One that refuses, and one that accepts but never says a word.

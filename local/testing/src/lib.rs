@@ -1,5 +1,6 @@
 //! What the tests of several packages share: an empty, migrated [`database()`] for each test,
-//! and [`Function`], which runs a function's real binary as Lambda would.
+//! [`Function`], which runs a function's real binary as Lambda would, and what makes the faults of a database and its
+//! network: a [`Proxy`], a [`PgBouncer`], a server with [`tls()`], and a [`server()`] to break.
 //!
 //! As this serves tests only, what cannot go on panics.
 
@@ -8,6 +9,9 @@
 pub mod events;
 mod function;
 pub mod log;
+mod pgbouncer;
+mod proxy;
+mod tls;
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -17,6 +21,12 @@ use tokio::sync::OnceCell;
 use tokio_postgres::{Client, NoTls};
 
 pub use function::{Failure, Function};
+pub use pgbouncer::PgBouncer;
+pub use proxy::{Cut, Proxy};
+pub use tls::{Tls, tls};
+
+/// The database of a [`server()`] that has been migrated.
+pub const MIGRATED: &str = "migrated";
 
 /// Makes a database with nothing but the migrations' tables in it, for one test alone, and tells its URL.
 ///
@@ -31,25 +41,42 @@ pub async fn database() -> String {
     let server = SERVER.get_or_init(start).await;
     let server = server.as_ref().unwrap_or_else(|error| panic!("{error}"));
     let name = format!("test_{}", MADE.fetch_add(1, Ordering::Relaxed));
-    let clone = format!("CREATE DATABASE {name} TEMPLATE migrated");
+    let clone = format!("CREATE DATABASE {name} TEMPLATE {MIGRATED}");
     if let Err(error) = execute(&server.url("postgres"), &clone).await {
         panic!("no database for this test: {error:?}");
     }
     server.url(&name)
 }
 
-/// A server whose database `migrated` has been migrated, for others to be cloned from.
+/// Starts a PostgreSQL for a test that does to it what others could not bear. It goes when dropped, its files too.
+///
+/// # Panics
+/// PostgreSQL cannot be started, or a migration fails.
+pub async fn server() -> Server {
+    start().await.unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// A server whose database [`MIGRATED`] has been migrated, for others to be cloned from.
 async fn start() -> Result<Server, ::database::Error> {
     // A PostgreSQL that had to be downloaded is where `cargo dev` has it too.
     let downloads = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../.postgres"));
     let server = Server::temporary(downloads).await?;
-    execute(&server.url("postgres"), "CREATE DATABASE migrated").await?;
-    let (mut client, connection) = connect(&server.url("migrated")).await?;
+    execute(&server.url("postgres"), &format!("CREATE DATABASE {MIGRATED}")).await?;
+    let (mut client, connection) = connect(&server.url(MIGRATED)).await?;
     migrate(&mut client).await?;
     drop(client);
     // A database that someone is connected to cannot be cloned.
     let _ = connection.await;
     Ok(server)
+}
+
+/// Sends a process a signal, by its name without `SIG`.
+///
+/// # Panics
+/// There is no such process, or no such signal.
+pub fn signal(pid: u32, name: &str) {
+    let sent = std::process::Command::new("kill").args(["-s", name, &pid.to_string()]).status();
+    assert!(sent.is_ok_and(|status| status.success()), "process {pid} cannot be sent {name}");
 }
 
 async fn execute(url: &str, sql: &str) -> Result<(), tokio_postgres::Error> {

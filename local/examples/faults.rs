@@ -1,0 +1,107 @@
+//! Makes every fault of docs/faults.md and prints its table, from what was measured:
+//!
+//! ```sh
+//! cargo build -p tasks && cargo run -p local --example faults
+//! ```
+//!
+//! It needs PgBouncer (Debian's package is `pgbouncer`), and takes some minutes. Where an answer is of no use at all it
+//! panics.
+
+#[path = "../tests/faults/scenarios/functions.rs"]
+mod functions;
+#[path = "../tests/faults/scenarios/mod.rs"]
+mod scenarios;
+#[expect(dead_code, reason = "the tests of the contract use all of it")]
+#[path = "../tests/api/support.rs"]
+mod support;
+
+use std::{env, io, path::PathBuf, process::ExitCode, time::Duration};
+
+use functions::{Missed, frozen, ten_through_one};
+use scenarios::{Outcome, crowd, cuts, lost, pressure, silence, stopped, waking};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    match tasks_binary() {
+        Ok(binary) if binary.exists() => {
+            print_table(&binary.to_string_lossy()).await;
+            ExitCode::SUCCESS
+        }
+        Ok(binary) => {
+            eprintln!("error: there is no {}: build it first, with `cargo build -p tasks`", binary.display());
+            ExitCode::FAILURE
+        }
+        Err(error) => {
+            eprintln!("error: this program does not know where it is: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The function's binary of the same build: examples are in a folder below it.
+fn tasks_binary() -> io::Result<PathBuf> {
+    Ok(env::current_exe()?.with_file_name("../tasks"))
+}
+
+async fn print_table(tasks: &str) {
+    println!("| fault | requests | 2xx | 4xx | 503 | slowest | sent again | lost | doubled |");
+    println!("|---|--:|--:|--:|--:|--:|--:|--:|--:|");
+    print(frozen(tasks, functions::Way::Plain, Missed::Nothing).await);
+    print(frozen(tasks, functions::Way::Tls, Missed::Nothing).await);
+    print(frozen(tasks, functions::Way::PgBouncer, Missed::Nothing).await);
+    print(frozen(tasks, functions::Way::Plain, Missed::TheEnd).await);
+    print(frozen(tasks, functions::Way::Tls, Missed::TheEnd).await);
+    print(lost::closed_while_idle().await);
+    print(waking::refused().await);
+    print(waking::closed().await);
+    print(waking::starting_or_stopping().await);
+    print(waking::suspended().await);
+    print(stopped::restarted().await);
+    print(stopped::crashed().await);
+    print(waking::wrong_password().await);
+    print(waking::wrong_password_of_pgbouncer().await);
+    print(waking::unknown_database().await);
+    print(waking::unknown_database_of_pgbouncer().await);
+    print(waking::disabled().await);
+    print(waking::unknown_authority().await);
+    print(pressure::too_many_connections().await);
+    print(pressure::pooler_full().await);
+    for way in [lost::Way::Plain, lost::Way::PgBouncer] {
+        print(lost::list(way).await);
+        print(lost::read(way).await);
+        print(lost::create(way).await);
+        print(lost::update(way).await);
+        print(lost::complete(way).await);
+        print(lost::delete(way).await);
+        print(lost::toggled(way).await);
+        print(lost::signup(way).await);
+        print(lost::signup_taken(way).await);
+        print(lost::login(way).await);
+    }
+    print(lost::cut_while_inserting().await);
+    print(cuts::mixed_load(1000).await);
+    print(silence::black_hole().await);
+    print(pressure::statement_timeout().await);
+    print(pressure::deadlock().await);
+    print(pressure::serialization_failure().await);
+    print(pressure::email_taken_meanwhile().await);
+    print(pressure::user_deleted_meanwhile().await);
+    print(ten_through_one(tasks).await);
+    for delay in [Duration::ZERO, Duration::from_millis(20)] {
+        for pool in [1, 4] {
+            print(crowd::clients(pool, delay).await);
+        }
+    }
+}
+
+fn print(outcome: Outcome) {
+    let Outcome { fault, requests, succeeded, refused, unavailable, slowest, resent, lost, doubled } = outcome;
+    // Two figures: the rest is the machine's mood.
+    let slowest = match slowest.as_secs_f64() {
+        seconds @ 1.0.. => format!("{seconds:.1} s"),
+        seconds => format!("{:.0} ms", seconds * 1000.0),
+    };
+    println!(
+        "| {fault} | {requests} | {succeeded} | {refused} | {unavailable} | {slowest} | {resent} | {lost} | {doubled} |"
+    );
+}

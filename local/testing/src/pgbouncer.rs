@@ -1,0 +1,140 @@
+//! PgBouncer in front of a test's database.
+
+use std::{
+    fs::{self, File},
+    io,
+    net::{Ipv4Addr, TcpListener},
+    os::unix::{fs::chown, process::CommandExt},
+    path::Path,
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use nix::unistd::{Uid, User};
+use tempfile::TempDir;
+use tokio::time::sleep;
+
+/// A running PgBouncer in transaction mode, which ends when this is dropped.
+pub struct PgBouncer {
+    url: String,
+    process: Child,
+    /// With its log, which is no more than a test's failure needs.
+    folder: TempDir,
+}
+
+impl PgBouncer {
+    /// Starts one in front of the database of this URL, with `pool_size` connections to it and a place for `clients`.
+    ///
+    /// # Panics
+    /// There is no PgBouncer (Debian's package is `pgbouncer`), or it does not start; it says what its log says.
+    pub async fn start(url: &str, pool_size: usize, clients: usize) -> Self {
+        for _ in 0..5 {
+            let mut started = Self::spawn(url, pool_size, clients)
+                .unwrap_or_else(|error| panic!("PgBouncer cannot be run: {error}"));
+            // Another program may have taken the port before PgBouncer could.
+            if started.is_up().await {
+                return started;
+            }
+        }
+        panic!("PgBouncer did not start five times, and said why above")
+    }
+
+    /// The database's URL, by way of PgBouncer.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    fn spawn(url: &str, pool_size: usize, clients: usize) -> io::Result<Self> {
+        let parts: tokio_postgres::Config = url.parse().map_err(io::Error::other)?;
+        let (Some(user), Some(password), Some(database), &[server]) =
+            (parts.get_user(), parts.get_password(), parts.get_dbname(), parts.get_ports())
+        else {
+            return Err(io::Error::other("the URL lacks a user, a password, a database or a port"));
+        };
+        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
+        let folder = tempfile::tempdir()?;
+        let (users, settings, log) =
+            (folder.path().join("users"), folder.path().join("pgbouncer.ini"), folder.path().join("log"));
+        fs::write(&users, format!("\"{user}\" \"{}\"\n", String::from_utf8_lossy(password)))?;
+        fs::write(
+            &settings,
+            format!(
+                "[databases]\n\
+                 {database} = host=127.0.0.1 port={server}\n\
+                 [pgbouncer]\n\
+                 listen_addr = 127.0.0.1\n\
+                 listen_port = {port}\n\
+                 unix_socket_dir =\n\
+                 auth_type = scram-sha-256\n\
+                 auth_file = {}\n\
+                 pool_mode = transaction\n\
+                 default_pool_size = {pool_size}\n\
+                 max_client_conn = {clients}\n",
+                users.display()
+            ),
+        )?;
+        let mut command = Command::new(program());
+        if let Some(User { uid, gid, .. }) = stand_in()? {
+            // It refuses to run as root.
+            for path in [folder.path(), &users, &settings] {
+                chown(path, Some(uid.as_raw()), Some(gid.as_raw()))?;
+            }
+            command.uid(uid.as_raw()).gid(gid.as_raw());
+        }
+        let log = File::create(log)?;
+        let process = command
+            .arg(&settings)
+            .current_dir("/")
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            .spawn()
+            .map_err(|error| match error.kind() {
+                io::ErrorKind::NotFound => io::Error::other("it is not installed (`apt install pgbouncer`)"),
+                _ => error,
+            })?;
+        let url = url.replacen(&format!(":{server}/"), &format!(":{port}/"), 1);
+        let started = Self { url, process, folder };
+        Ok(started)
+    }
+
+    async fn is_up(&mut self) -> bool {
+        let log = self.folder.path().join("log");
+        let words = || fs::read_to_string(&log).unwrap_or_default();
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while Instant::now() < deadline && matches!(self.process.try_wait(), Ok(None)) {
+            // Its own words, as another program may listen there.
+            if words().contains("process up") {
+                return true;
+            }
+            sleep(Duration::from_millis(10)).await;
+        }
+        eprintln!("{}", words());
+        false
+    }
+}
+
+impl Drop for PgBouncer {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// Debian has it where only root's `PATH` leads.
+fn program() -> &'static Path {
+    let debians = Path::new("/usr/sbin/pgbouncer");
+    if debians.exists() { debians } else { Path::new("pgbouncer") }
+}
+
+/// Whom root runs it as.
+fn stand_in() -> io::Result<Option<User>> {
+    if !Uid::effective().is_root() {
+        return Ok(None);
+    }
+    let user = match User::from_name("postgres")? {
+        Some(user) => Some(user),
+        None => User::from_name("nobody")?,
+    };
+    user.map(Some).ok_or_else(|| io::Error::other("it refuses root, and there is neither `postgres` nor `nobody`"))
+}

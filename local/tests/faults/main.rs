@@ -1,0 +1,253 @@
+//! The table of docs/faults.md, line by line: what comes of requests that meet a fault.
+
+#![cfg(test)]
+
+mod scenarios;
+#[expect(dead_code, reason = "the tests of the contract use all of it")]
+#[path = "../api/support.rs"]
+mod support;
+
+use std::time::Duration;
+
+use scenarios::{Outcome, crowd, cuts, lost, pressure, silence, stopped, waking};
+use testing::{PgBouncer, Proxy};
+
+/// Everything was answered 2xx, each after one statement more.
+#[track_caller]
+fn sent_again(outcome: Outcome) {
+    let outcome = outcome.all_succeeded();
+    assert_eq!(outcome.resent, outcome.requests as u64, "{outcome:?}");
+}
+
+#[track_caller]
+fn late_but_well(outcome: Outcome) {
+    let outcome = outcome.all_succeeded();
+    assert_eq!(outcome.resent, 0, "no statement is sent before there is a connection: {outcome:?}");
+    assert!(outcome.slowest < Duration::from_secs(10), "{outcome:?}");
+}
+
+#[tokio::test]
+async fn connections_refused_for_3_s_cost_time_and_no_request() {
+    late_but_well(waking::refused().await);
+}
+
+#[tokio::test]
+async fn connections_closed_for_3_s_cost_time_and_no_request() {
+    late_but_well(waking::closed().await);
+}
+
+#[tokio::test]
+async fn a_server_that_is_starting_for_3_s_costs_time_and_no_request() {
+    late_but_well(waking::starting_or_stopping().await);
+}
+
+#[tokio::test]
+async fn a_compute_that_wakes_for_3_s_costs_time_and_no_request() {
+    late_but_well(waking::suspended().await);
+}
+
+#[track_caller]
+fn told_at_once(outcome: Outcome) {
+    assert_eq!((outcome.requests, outcome.unavailable), (1, 1), "{outcome:?}");
+    assert!(outcome.slowest < Duration::from_secs(1), "{outcome:?}");
+}
+
+#[tokio::test]
+async fn a_wrong_password_is_told_at_once() {
+    told_at_once(waking::wrong_password().await);
+}
+
+#[tokio::test]
+async fn an_unknown_database_is_told_at_once() {
+    told_at_once(waking::unknown_database().await);
+}
+
+#[tokio::test]
+async fn a_disabled_endpoint_is_told_at_once() {
+    told_at_once(waking::disabled().await);
+}
+
+#[tokio::test]
+async fn a_certificate_of_an_unknown_authority_is_told_at_once() {
+    told_at_once(waking::unknown_authority().await);
+}
+
+#[tokio::test]
+#[ignore = "needs pgbouncer"]
+async fn a_wrong_password_is_told_at_once_by_pgbouncer() {
+    told_at_once(waking::wrong_password_of_pgbouncer().await);
+}
+
+#[tokio::test]
+#[ignore = "needs pgbouncer"]
+async fn an_unknown_database_is_told_at_once_by_pgbouncer() {
+    told_at_once(waking::unknown_database_of_pgbouncer().await);
+}
+
+#[tokio::test]
+async fn a_read_whose_answer_is_lost_is_sent_again() {
+    sent_again(lost::list(lost::Way::Plain).await);
+    sent_again(lost::read(lost::Way::Plain).await);
+}
+
+#[tokio::test]
+async fn a_new_task_whose_answer_is_lost_is_sent_again_and_made_once() {
+    sent_again(lost::create(lost::Way::Plain).await);
+}
+
+#[tokio::test]
+async fn an_update_whose_answer_is_lost_is_sent_again() {
+    sent_again(lost::update(lost::Way::Plain).await);
+    sent_again(lost::complete(lost::Way::Plain).await);
+}
+
+#[tokio::test]
+async fn a_deletion_whose_answer_is_lost_is_sent_again_and_is_done() {
+    sent_again(lost::delete(lost::Way::Plain).await);
+}
+
+#[tokio::test]
+async fn a_sign_up_whose_answer_is_lost_is_sent_again_and_makes_one_user() {
+    sent_again(lost::signup(lost::Way::Plain).await);
+}
+
+#[tokio::test]
+async fn a_sign_up_whose_answer_is_lost_with_an_email_that_somebody_has_is_409() {
+    let outcome = lost::signup_taken(lost::Way::Plain).await.nothing_was_lost_or_doubled();
+    assert_eq!(outcome.refused, outcome.requests, "{outcome:?}");
+}
+
+#[tokio::test]
+async fn a_login_whose_answer_is_lost_is_sent_again() {
+    sent_again(lost::login(lost::Way::Plain).await);
+}
+
+#[track_caller]
+fn sent_once(outcome: Outcome) {
+    let outcome = outcome.nothing_was_lost_or_doubled();
+    assert_eq!(outcome.unavailable, outcome.requests, "{outcome:?}");
+    assert_eq!(outcome.resent, 0, "{outcome:?}");
+    assert!(outcome.slowest < Duration::from_secs(1), "{outcome:?}");
+}
+
+#[tokio::test]
+async fn a_toggle_whose_answer_is_lost_is_503_and_never_sent_again() {
+    sent_once(lost::toggled(lost::Way::Plain).await);
+}
+
+#[tokio::test]
+#[ignore = "needs pgbouncer"]
+async fn answers_lost_before_pgbouncer_come_to_the_same() {
+    sent_again(lost::list(lost::Way::PgBouncer).await);
+    sent_again(lost::create(lost::Way::PgBouncer).await);
+    sent_again(lost::update(lost::Way::PgBouncer).await);
+    sent_again(lost::delete(lost::Way::PgBouncer).await);
+    sent_again(lost::signup(lost::Way::PgBouncer).await);
+    sent_again(lost::login(lost::Way::PgBouncer).await);
+    sent_once(lost::toggled(lost::Way::PgBouncer).await);
+}
+
+#[tokio::test]
+async fn an_insert_whose_connection_is_cut_while_it_runs_makes_one_task() {
+    sent_again(lost::cut_while_inserting().await);
+}
+
+#[tokio::test]
+async fn connections_closed_while_idle_cost_nothing() {
+    let outcome = lost::closed_while_idle().await.all_succeeded();
+    assert_eq!(outcome.resent, 0, "{outcome:?}");
+}
+
+#[tokio::test]
+async fn after_1000_cuts_every_request_that_was_answered_2xx_is_done_once() {
+    let outcome = cuts::mixed_load(1000).await.nothing_was_lost_or_doubled();
+    // Toggles alone, as the scenario checks.
+    assert!(outcome.unavailable > 0, "no toggle was ever lost: {outcome:?}");
+    assert!(outcome.resent > 100, "few cuts hit a statement: {outcome:?}");
+}
+
+#[tokio::test]
+async fn a_black_hole_costs_no_more_than_the_deadline_and_its_connections() {
+    let outcome = silence::black_hole().await.nothing_was_lost_or_doubled();
+    assert_eq!((outcome.unavailable, outcome.succeeded), (2, 4), "{outcome:?}");
+    assert_eq!(outcome.resent, 0, "{outcome:?}");
+    assert!(outcome.slowest <= shared::http::REQUEST_DEADLINE, "{outcome:?}");
+}
+
+#[tokio::test]
+async fn too_many_connections_is_503_after_another_try() {
+    let outcome = pressure::too_many_connections().await;
+    assert!(outcome.slowest < Duration::from_secs(5), "{outcome:?}");
+}
+
+#[tokio::test]
+#[ignore = "needs pgbouncer"]
+async fn a_full_pooler_is_503_after_another_try() {
+    let outcome = pressure::pooler_full().await;
+    assert!(outcome.slowest < Duration::from_secs(5), "{outcome:?}");
+}
+
+#[tokio::test]
+async fn a_statement_that_the_server_gives_up_is_503_and_not_sent_again() {
+    let outcome = pressure::statement_timeout().await;
+    assert_eq!((outcome.requests, outcome.unavailable, outcome.resent), (2, 2, 0), "{outcome:?}");
+    assert!(outcome.slowest < Duration::from_secs(1), "{outcome:?}");
+}
+
+#[tokio::test]
+async fn a_statement_that_is_a_deadlocks_victim_is_sent_again() {
+    sent_again(pressure::deadlock().await);
+}
+
+#[tokio::test]
+async fn a_statement_that_cannot_be_serialized_is_sent_again() {
+    sent_again(pressure::serialization_failure().await);
+}
+
+#[tokio::test]
+async fn a_user_deleted_meanwhile_is_401_and_an_email_taken_meanwhile_409() {
+    for outcome in [pressure::user_deleted_meanwhile().await, pressure::email_taken_meanwhile().await] {
+        assert_eq!((outcome.refused, outcome.resent), (1, 0), "{outcome:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_database_that_stops_and_starts_again_costs_no_request() {
+    stopped::restarted().await.all_succeeded();
+}
+
+#[tokio::test]
+async fn a_database_that_crashes_costs_no_request() {
+    stopped::crashed().await.all_succeeded();
+}
+
+#[tokio::test]
+async fn two_hundred_clients_at_once_lose_nothing_and_are_answered_in_time() {
+    for (pool, delay) in [(1, 0), (4, 0), (1, 20), (4, 20)] {
+        let outcome = crowd::clients(pool, Duration::from_millis(delay)).await.all_succeeded();
+        assert_eq!(outcome.resent, 0, "{outcome:?}");
+        assert!(outcome.slowest < shared::http::REQUEST_DEADLINE, "{outcome:?}");
+    }
+}
+
+fn assert_round_trips(trips: &[(&str, u64)]) {
+    for &(request, trips) in trips {
+        // The limit is taken before the hash is made, and the user inserted after.
+        assert_eq!(trips, if request == "POST /auth/signup" { 2 } else { 1 }, "{request}");
+    }
+}
+
+#[tokio::test]
+async fn a_request_is_one_round_trip_and_a_sign_up_two() {
+    assert_round_trips(&pressure::round_trips(async |url| Proxy::start(url).await).await);
+}
+
+#[tokio::test]
+#[ignore = "needs pgbouncer"]
+async fn through_pgbouncer_too_a_request_is_one_round_trip_and_a_sign_up_two() {
+    let mut pgbouncer = None;
+    let trips = pressure::round_trips(async |url| {
+        Proxy::start(pgbouncer.insert(PgBouncer::start(url, 1, 100).await).url()).await
+    });
+    assert_round_trips(&trips.await);
+}
