@@ -4,8 +4,15 @@
 //! cargo build -p tasks && cargo run -p local --example faults
 //! ```
 //!
-//! It needs PgBouncer (Debian's package is `pgbouncer`), and takes some minutes. Where an answer is of no use at all it
+//! It needs PgBouncer (Debian's package is `pgbouncer`), and takes some minutes. Where something is lost or doubled it
 //! panics.
+
+#![expect(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a tool for its makers, run by hand"
+)]
 
 #[path = "../tests/faults/scenarios/functions.rs"]
 mod functions;
@@ -19,6 +26,7 @@ use std::{env, io, path::PathBuf, process::ExitCode, time::Duration};
 
 use functions::{Missed, frozen, ten_through_one};
 use scenarios::{Outcome, crowd, cuts, lost, pressure, silence, stopped, waking};
+use testing::{PgBouncer, Proxy};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -92,10 +100,25 @@ async fn print_table(tasks: &str) {
             print(crowd::clients(pool, delay).await);
         }
     }
+
+    println!("\n| request, when nothing fails | round trips | through PgBouncer |\n|---|--:|--:|");
+    let plain = pressure::round_trips(async |url| Proxy::start(url).await).await;
+    let mut pgbouncer = None;
+    let through = pressure::round_trips(async |url| {
+        Proxy::start(pgbouncer.insert(PgBouncer::start(url, 1, 100).await).url()).await
+    });
+    for ((request, plain), (_, through)) in plain.iter().zip(through.await) {
+        println!("| {request} | {plain} | {through} |");
+    }
+    for way in [functions::Way::Plain, functions::Way::Tls, functions::Way::PgBouncer] {
+        let trips = functions::round_trips(tasks, way).await;
+        println!("\nThe function tasks, {way:?}: {trips} round trips in 100 lists.");
+    }
 }
 
 fn print(outcome: Outcome) {
-    let Outcome { fault, requests, succeeded, refused, unavailable, slowest, resent, lost, doubled } = outcome;
+    let Outcome { fault, requests, succeeded, refused, unavailable, slowest, resent, lost, doubled } =
+        &outcome;
     // Two figures: the rest is the machine's mood.
     let slowest = match slowest.as_secs_f64() {
         seconds @ 1.0.. => format!("{seconds:.1} s"),
@@ -104,4 +127,5 @@ fn print(outcome: Outcome) {
     println!(
         "| {fault} | {requests} | {succeeded} | {refused} | {unavailable} | {slowest} | {resent} | {lost} | {doubled} |"
     );
+    outcome.nothing_was_lost_or_doubled();
 }

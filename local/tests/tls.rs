@@ -19,7 +19,8 @@ async fn only_a_verified_server_is_talked_to() {
         "sslmode=verify-full&channel_binding=require&sslrootcert={authority}",
         "sslmode=prefer&sslrootcert={authority}",
     ] {
-        let row = db(&server, "localhost", parameters).query_opt(IS_TLS, &[]).await.unwrap().expect(parameters);
+        let row =
+            db(&server, "localhost", parameters).query_opt(IS_TLS, &[]).await.unwrap().expect(parameters);
         assert_eq!(row.get::<_, &str>(0), "TLSv1.3", "{parameters}");
     }
     for (host, parameters, why) in [

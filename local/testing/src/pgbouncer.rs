@@ -136,5 +136,6 @@ fn stand_in() -> io::Result<Option<User>> {
         Some(user) => Some(user),
         None => User::from_name("nobody")?,
     };
-    user.map(Some).ok_or_else(|| io::Error::other("it refuses root, and there is neither `postgres` nor `nobody`"))
+    user.map(Some)
+        .ok_or_else(|| io::Error::other("it refuses root, and there is neither `postgres` nor `nobody`"))
 }

@@ -38,7 +38,9 @@ pub enum Cut {
 enum Acceptor {
     Listening(JoinHandle<()>),
     /// A socket that is bound and does not listen keeps the port, and the kernel refuses who connects.
-    Refusing { _socket: TcpSocket },
+    Refusing {
+        _socket: TcpSocket,
+    },
 }
 
 #[derive(Default)]
@@ -109,7 +111,8 @@ impl Proxy {
         drop(state);
         let mut acceptor = lock(&self.acceptor);
         if let Acceptor::Refusing { .. } = *acceptor {
-            let listening = self.socket().listen(1024).unwrap_or_else(|error| panic!("cannot listen: {error}"));
+            let listening =
+                self.socket().listen(1024).unwrap_or_else(|error| panic!("cannot listen: {error}"));
             *acceptor = Acceptor::Listening(tokio::spawn(accept(listening, Arc::clone(&self.network))));
         }
     }
@@ -278,9 +281,16 @@ async fn serve(mut client: TcpStream, orders: UnboundedReceiver<Order>, network:
         Err(_) => return end(&mut client, Cut::Rst).await,
     };
     server.set_nodelay(true)?;
-    Link { client, server, to_server: Queue::default(), to_client: Queue::default(), asked: false, loses: None }
-        .run(orders, network)
-        .await
+    Link {
+        client,
+        server,
+        to_server: Queue::default(),
+        to_client: Queue::default(),
+        asked: false,
+        loses: None,
+    }
+    .run(orders, network)
+    .await
 }
 
 struct Link {

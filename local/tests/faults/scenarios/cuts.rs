@@ -63,7 +63,6 @@ pub async fn mixed_load(cuts: usize) -> Outcome {
     }
     outcome.resent = proxy.statements().saturating_sub(needed);
     compare(&database, &workers, &mut outcome).await;
-    eprintln!("{outcome:?}");
     outcome
 }
 
@@ -140,7 +139,12 @@ impl Worker {
     }
 
     /// Counts an answer, which must have this status.
-    async fn expect(&mut self, status: u16, statements: u64, answering: impl Future<Output = Answer>) -> Answer {
+    async fn expect(
+        &mut self,
+        status: u16,
+        statements: u64,
+        answering: impl Future<Output = Answer>,
+    ) -> Answer {
         self.statements += statements;
         let answer = self.outcome.answer(answering).await;
         assert_eq!(answer.status, status, "{answer:?}");
@@ -153,11 +157,8 @@ impl Worker {
         let body = json!({ "email": email, "password": PASSWORD });
         let answer = self.expect(201, 2, call.json(&body)).await;
         let text = |value: &Value| value.as_str().unwrap().to_owned();
-        let user = User {
-            id: text(&answer.body["user"]["id"]),
-            token: text(&answer.body["access_token"]),
-            email,
-        };
+        let user =
+            User { id: text(&answer.body["user"]["id"]), token: text(&answer.body["access_token"]), email };
         self.users.push(Known { user, tasks: BTreeMap::new() });
     }
 
@@ -233,7 +234,10 @@ impl Worker {
         task.completed = match answer.status {
             200 => {
                 let completed = answer.body["completed"].as_bool().unwrap();
-                assert!(task.completed.is_none_or(|before| completed != before), "not toggled once: {task:?}");
+                assert!(
+                    task.completed.is_none_or(|before| completed != before),
+                    "not toggled once: {task:?}"
+                );
                 task.completed.and(Some(completed))
             }
             503 => None,

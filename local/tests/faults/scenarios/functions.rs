@@ -163,7 +163,8 @@ pub async fn ten_through_one(binary: &str) -> Outcome {
         let mut created = 0;
         for round in 0..20 {
             let event = event(if round % 2 == 1 { "tasks-create.json" } else { "tasks-list.json" });
-            let answer = outcome.count(function.invoke(&event), |answer| status(answer.as_ref().unwrap())).await;
+            let answer =
+                outcome.count(function.invoke(&event), |answer| status(answer.as_ref().unwrap())).await;
             created += usize::from(status(&answer.unwrap()) == 201);
         }
         outcome.resent = resent(&function);

@@ -59,7 +59,12 @@ impl Losing {
                 proxy.lose_answer(others, how);
                 let answer = self.outcome.answer(send(&self.world, &prepared)).await;
                 let proxy = &self.world.proxy;
-                assert!(proxy.has_lost_answer(), "{}: not sent {} statements", self.outcome.fault, others + 1);
+                assert!(
+                    proxy.has_lost_answer(),
+                    "{}: not sent {} statements",
+                    self.outcome.fault,
+                    others + 1
+                );
                 self.outcome.resent += (proxy.statements() - before).saturating_sub(statements as u64);
                 let found = check(&self, &prepared, &answer).await;
                 self.outcome.found(found);
@@ -99,7 +104,9 @@ pub async fn create(way: Way) -> Outcome {
         .each(
             1,
             async |losing| format!("new {}", losing.round),
-            async |world, title| world.api.post("/tasks").by(&world.ada).json(&json!({ "title": title })).await,
+            async |world, title| {
+                world.api.post("/tasks").by(&world.ada).json(&json!({ "title": title })).await
+            },
             async |losing, title, answer| {
                 let id = quoted(&answer.body["id"]);
                 assert_eq!(losing.count(&format!("tasks WHERE id = {id}")).await, 1);
@@ -132,7 +139,9 @@ pub async fn complete(way: Way) -> Outcome {
         .each(
             1,
             Losing::task,
-            async |world, task| toggle(&world.api, &world.ada, task).json(&json!({ "completed": true })).await,
+            async |world, task| {
+                toggle(&world.api, &world.ada, task).json(&json!({ "completed": true })).await
+            },
             async |losing, task, answer| {
                 assert_eq!(answer.body["completed"], true);
                 losing.count(&format!("tasks WHERE id = {} AND completed", quoted(&task["id"]))).await

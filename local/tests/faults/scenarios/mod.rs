@@ -68,7 +68,8 @@ impl World {
                 return outcome;
             }
             let title = format!("task {number} of {requests}");
-            let answer = outcome.answer(api.post("/tasks").by(&self.ada).json(&json!({ "title": title }))).await;
+            let answer =
+                outcome.answer(api.post("/tasks").by(&self.ada).json(&json!({ "title": title }))).await;
             if answer.status == 201 {
                 outcome.found(count(&sql, &format!("tasks WHERE title = '{title}'")).await);
             }

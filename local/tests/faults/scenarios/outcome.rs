@@ -46,6 +46,7 @@ impl Outcome {
     }
 
     /// Everything was answered 2xx, and is in the database once.
+    #[allow(dead_code, reason = "for the tests alone")]
     #[track_caller]
     pub fn all_succeeded(self) -> Self {
         assert_eq!(self.succeeded, self.requests, "{self:?}");

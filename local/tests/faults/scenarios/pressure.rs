@@ -65,7 +65,11 @@ async fn full(fault: &str, database: &str, url: &str, state: &str) -> Outcome {
 /// A table is locked, and the functions' role has a timeout, as docs/operations.md has it set.
 pub async fn statement_timeout() -> Outcome {
     let database = testing::database().await;
-    sql(&database).await.batch_execute(&format!("ALTER DATABASE {} SET statement_timeout = '300ms'", name(&database))).await.unwrap();
+    sql(&database)
+        .await
+        .batch_execute(&format!("ALTER DATABASE {} SET statement_timeout = '300ms'", name(&database)))
+        .await
+        .unwrap();
     let world = World::on(&database).await;
     let sql = world.sql().await;
     sql.batch_execute("SET statement_timeout = 0; BEGIN; LOCK TABLE tasks").await.unwrap();

@@ -34,7 +34,11 @@ pub async fn black_hole() -> Outcome {
         let sql = world.sql().await;
         outcome.found(count(&sql, &format!("tasks WHERE title = 'after {number}'")).await);
     }
-    assert!(healed.elapsed() < Duration::from_secs(1), "the functions took {:?} to recover", healed.elapsed());
+    assert!(
+        healed.elapsed() < Duration::from_secs(1),
+        "the functions took {:?} to recover",
+        healed.elapsed()
+    );
     assert!(world.proxy.connections() > connections, "a connection from before was used again");
     outcome.resent = world.proxy.statements() - before - 5;
     outcome
