@@ -92,6 +92,7 @@ async fn an_event_that_cannot_be_read_is_400_and_the_next_one_is_answered() {
     for (event, id) in [
         (base64, &good["requestContext"]["requestId"]),
         (with("/rawQueryString", "a b".into()), &good["requestContext"]["requestId"]),
+        (with("/headers/x-forwarded-proto", "a b".into()), &good["requestContext"]["requestId"]),
         (with("/headers/host", "a b".into()), &good["requestContext"]["requestId"]),
         (with("/requestContext/http/method", "NO METHOD".into()), &good["requestContext"]["requestId"]),
         (with("/headers", "none".into()), &good["requestContext"]["requestId"]),
