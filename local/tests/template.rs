@@ -178,6 +178,16 @@ fn every_route_of_sign_up_and_login_takes_fewer_requests_and_no_other_route_has_
 }
 
 #[test]
+fn pages_of_the_listed_origins_may_call_the_api_and_send_no_credentials() {
+    let template = template();
+    // `!If`, which is read without its name: the condition, what holds then, and what else.
+    let cors = template["Resources"]["api"]["Properties"]["CorsConfiguration"].as_vec().unwrap();
+    assert_eq!(cors[1]["AllowOrigins"][1].as_str(), Some("AllowedOrigins"), "split, and no `*`");
+    assert_eq!(cors[1]["AllowCredentials"], Yaml::BadValue);
+    assert_eq!(cors[2].as_str(), Some("AWS::NoValue"), "without origins, no page");
+}
+
+#[test]
 fn the_alarms_of_errors_and_throttles_count_every_function() {
     let template = template();
     for (alarm, metric_name) in [("functionErrors", "Errors"), ("throttles", "Throttles")] {
