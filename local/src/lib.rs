@@ -8,12 +8,19 @@ use shared::{Config, Db, config, http, telemetry};
 /// # Errors
 /// When a variable of `config` is missing or unfit.
 pub fn api(config: &Config) -> Result<Router, config::Error> {
+    Ok(http::finish(routes(config)?, telemetry::to_terminal))
+}
+
+/// Every route of every function.
+///
+/// # Errors
+/// When a variable of `config` is missing or unfit.
+pub fn routes(config: &Config) -> Result<Router, config::Error> {
     let db = Db::new(config)?;
-    let routes = Router::new()
+    Ok(Router::new()
         .merge(signup::router(signup::App::new(config, db.clone())?))
         .merge(login::router(login::App::new(config, db.clone())?))
         .merge(account::router(account::App::new(config, db.clone())?))
         .merge(tasks::router(tasks::App::new(config, db.clone())?))
-        .merge(health::router(db));
-    Ok(http::finish(routes, telemetry::to_terminal))
+        .merge(health::router(db)))
 }

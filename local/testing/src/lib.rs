@@ -8,6 +8,7 @@
 
 pub mod events;
 mod function;
+pub mod fuzz;
 pub mod log;
 mod pgbouncer;
 mod proxy;
