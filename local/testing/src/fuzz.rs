@@ -34,9 +34,11 @@ const STRANGER: &str = "
     INSERT INTO tasks (id, user_id, title)
     VALUES ('019bc000-0000-7000-8000-0000000000f2', '019bc000-0000-7000-8000-0000000000f1', 'A stranger''s')";
 
+type Answer = Pin<Box<dyn Future<Output = Value>>>;
+
 /// All functions' routes as Lambda calls them, on a database with the demo user and a stranger.
 pub struct Events {
-    function: Box<dyn FnMut(LambdaEvent<Box<RawValue>>) -> Pin<Box<dyn Future<Output = Value>>>>,
+    function: Box<dyn FnMut(LambdaEvent<Box<RawValue>>) -> Answer>,
     client: Client,
     authorization: String,
 }
