@@ -10,6 +10,7 @@ use std::{
 use fastrand::Rng;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
+use testing::PgBouncer;
 
 use crate::support::{Answer, Api, User};
 
@@ -20,6 +21,15 @@ const STEPS: usize = 250;
 async fn three_users_doing_random_things_at_once_see_what_they_did_and_nothing_else() {
     let seed = seed();
     three_users(&Api::new().await, seed).await;
+}
+
+/// Between whose statements PgBouncer gives its one connection to whoever comes next.
+#[tokio::test]
+#[ignore = "needs pgbouncer"]
+async fn three_users_doing_random_things_at_once_over_one_connection_see_what_they_did_and_nothing_else() {
+    let seed = seed();
+    let pgbouncer = PgBouncer::start(&testing::database().await, 1, 20).await;
+    three_users(&Api::on(pgbouncer.url().to_owned(), &[]), seed).await;
 }
 
 /// `SEED` of the environment, or else another each time. A failed test shows it.
