@@ -225,9 +225,8 @@ fn of_good_token(token: &str) -> Option<Uuid> {
     let decode = |part: &str| URL_SAFE_NO_PAD.decode(part).ok();
     let json = |part| -> Option<Value> {
         // Members that nobody reads may hold what is no text and no number.
-        let bytes = decode(part)?;
-        let members: BTreeMap<String, &RawValue> =
-            serde_json::from_str(&String::from_utf8_lossy(&bytes)).ok()?;
+        let json = String::from_utf8_lossy(&decode(part)?).into_owned();
+        let members: BTreeMap<String, &RawValue> = serde_json::from_str(&json).ok()?;
         let read = |value: &RawValue| serde_json::from_str::<Value>(value.get()).ok();
         Some(members.into_iter().filter_map(|(name, value)| Some((name, read(value)?))).collect())
     };
