@@ -126,7 +126,7 @@ impl Db {
     /// it must be one that can be carried out twice as well as once.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] when no connection can be had or the database cannot do it now; [`Error::Lost`] when the
+    /// [`Error::Unavailable`] when no connection can be had or the database cannot do it now; [`Error::TimedOut`] when the
     /// answer does not come in time; [`Error::Statement`] when PostgreSQL refuses the statement.
     pub async fn query(&self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, Error> {
         self.send(sql, params, Repeat::WhenLost).await
@@ -153,7 +153,7 @@ impl Db {
         let started = Instant::now();
         let result = timeout(DEADLINE, self.send_until_answered(sql, params, repeat)).await;
         telemetry::note(|notes| notes.database += started.elapsed());
-        result.unwrap_or_else(|_| Err(Error::Lost(format!("no answer within {DEADLINE:?}"))))
+        result.unwrap_or_else(|_| Err(Error::TimedOut(format!("no answer within {DEADLINE:?}"))))
     }
 
     async fn send_until_answered(
@@ -166,7 +166,7 @@ impl Db {
         loop {
             let connection = self.connection().await?;
             let Ok(answer) = timeout(STATEMENT_TIMEOUT, connection.query_typed(sql, params)).await else {
-                return Err(Error::Lost(format!("no answer within {STATEMENT_TIMEOUT:?}")));
+                return Err(Error::TimedOut(format!("no answer within {STATEMENT_TIMEOUT:?}")));
             };
             let error = match answer {
                 Ok(rows) => {
@@ -303,8 +303,10 @@ fn root_store(file: &str) -> Result<RootCertStore, Box<dyn std::error::Error>> {
 pub enum Error {
     /// The database cannot be reached or is too busy. Nothing was done.
     Unavailable(String),
-    /// The statement was sent and no answer came. It may have been carried out.
+    /// The connection was lost before the answer came. The statement may have been carried out.
     Lost(String),
+    /// No answer came in time. The statement may have been carried out, or be yet.
+    TimedOut(String),
     /// PostgreSQL refused the statement, or its answer is not what the code expects.
     Statement(tokio_postgres::Error),
 }
@@ -314,7 +316,7 @@ impl Error {
     pub fn constraint(&self) -> Option<&str> {
         match self {
             Error::Statement(error) => error.as_db_error()?.constraint(),
-            Error::Unavailable(_) | Error::Lost(_) => None,
+            Error::Unavailable(_) | Error::Lost(_) | Error::TimedOut(_) => None,
         }
     }
 }
@@ -323,7 +325,7 @@ impl Error {
 impl std::fmt::Display for Error {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Error::Unavailable(reason) | Error::Lost(reason) => f.write_str(reason),
+            Error::Unavailable(reason) | Error::Lost(reason) | Error::TimedOut(reason) => f.write_str(reason),
             Error::Statement(error) => match error.as_db_error() {
                 Some(error) => write!(f, "SQLSTATE {}", error.code().code())
                     .and_then(|()| error.constraint().map_or(Ok(()), |name| write!(f, ", {name}"))),

@@ -206,8 +206,8 @@ impl From<db::Error> for Error {
                 tracing::error!(reason, "database unavailable");
                 Self::Unavailable
             }
-            db::Error::Lost(reason) => {
-                tracing::error!(reason, "answer lost");
+            db::Error::Lost(reason) | db::Error::TimedOut(reason) => {
+                tracing::error!(reason, "no answer of the database");
                 Self::OutcomeUnknown
             }
             db::Error::Statement(_) => {

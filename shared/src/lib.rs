@@ -6,7 +6,6 @@
 //! API Gateway → lambda_http → http::finish → the function's Router → extractors → handler → Db
 //! ```
 
-pub mod attempts;
 pub mod config;
 pub mod db;
 pub mod error;

@@ -4,14 +4,11 @@ use axum::{Router, extract::State, routing::post};
 use deserr::Deserr;
 use jiff::Timestamp;
 use shared::{
-    Config, Db, Error,
-    attempts::{self, Buckets, Limit},
-    config,
+    Config, Db, Error, config,
     error::Invalid,
     http::{Json, SourceAddress},
     jwt::{Issuer, Session},
     password::Hasher,
-    take_attempt,
     user::{EMAIL_MAX_BYTES, User, canonical_email},
 };
 use tokio_postgres::types::Type;
@@ -25,8 +22,9 @@ pub struct App {
     db: Db,
     issuer: Issuer,
     hasher: Hasher,
-    per_account_and_address: Limit,
-    per_address: Limit,
+    /// Attempts an hour; 0 means any number.
+    per_account_and_address: i32,
+    per_address: i32,
 }
 
 impl App {
@@ -39,8 +37,12 @@ impl App {
             db,
             issuer: Issuer::new(config)?,
             hasher: Hasher::new(config)?,
-            per_account_and_address: Limit::new(config, "LOGIN_LIMIT_PER_ACCOUNT_AND_ADDRESS", 30)?,
-            per_address: Limit::new(config, "LOGIN_LIMIT_PER_ADDRESS", 300)?,
+            per_account_and_address: config.number(
+                "LOGIN_LIMIT_PER_ACCOUNT_AND_ADDRESS",
+                30,
+                0..=1_000_000,
+            )?,
+            per_address: config.number("LOGIN_LIMIT_PER_ADDRESS", 300, 0..=1_000_000)?,
         })
     }
 }
@@ -64,30 +66,30 @@ async fn login(
     SourceAddress(address): SourceAddress,
     Json(Credentials { email, password }): Json<Credentials>,
 ) -> Result<Json<Session>, Error> {
-    // What cannot have been registered, and PostgreSQL's text or an index could not hold, is nobody's.
+    // What cannot have been registered is nobody's: PostgreSQL could not hold it, or it is a password in the wrong place,
+    // which should not be held.
     let email = Some(canonical_email(&email))
-        .filter(|email| (1..=EMAIL_MAX_BYTES).contains(&email.len()) && !email.contains('\0'))
+        .filter(|email| email.contains('@') && email.len() <= EMAIL_MAX_BYTES && !email.contains('\0'))
         .unwrap_or_else(|| "nobody".to_owned());
-    let buckets = Buckets::default().and("", app.per_address).and(&email, app.per_account_and_address);
     let row = app
         .db
         .query_opt(
-            concat!(
-                "WITH ",
-                take_attempt!("login"),
-                "SELECT retry_after, u.id, u.email, u.username, u.hashed_password ",
-                "FROM refused LEFT JOIN users u ON u.email = $4",
-            ),
+            // What the first limit refuses is not counted by the second.
+            "SELECT retry_after, u.id, u.email, u.username, u.hashed_password \
+             FROM coalesce(take_attempt('login', $1, $2, $3), take_attempt('login', $1, '', $4)) AS retry_after \
+             LEFT JOIN users u ON u.email = $2",
             &[
                 (&address, Type::INET),
-                (&buckets.emails, Type::TEXT_ARRAY),
-                (&buckets.seconds, Type::FLOAT8_ARRAY),
                 (&email, Type::TEXT),
+                (&app.per_account_and_address, Type::INT4),
+                (&app.per_address, Type::INT4),
             ],
         )
         .await?
         .ok_or(Error::Internal)?;
-    attempts::granted(&row)?;
+    if let Some(retry_after) = row.try_get("retry_after")? {
+        return Err(Error::TooManyAttempts { retry_after });
+    }
     if app.hasher.verify(password, row.try_get("hashed_password")?).await? {
         app.issuer.session(User::try_from(&row)?, Timestamp::now()).map(Json)
     } else {

@@ -5,14 +5,11 @@ use deserr::{Deserr, ValuePointerRef, take_cf_content};
 use email_address::{EmailAddress, Options};
 use jiff::Timestamp;
 use shared::{
-    Config, Db, Error,
-    attempts::{self, Buckets, Limit},
-    config,
+    Config, Db, Error, config,
     error::{Invalid, Rule},
     http::{Json, SourceAddress},
     jwt::{Issuer, Session},
     password::{Hasher, Password},
-    take_attempt,
     user::{EMAIL_MAX_BYTES, User, canonical_email},
 };
 use tokio_postgres::types::Type;
@@ -27,7 +24,8 @@ pub struct App {
     db: Db,
     issuer: Issuer,
     hasher: Hasher,
-    per_address: Limit,
+    /// Attempts an hour; 0 means any number.
+    per_address: i32,
 }
 
 impl App {
@@ -40,7 +38,7 @@ impl App {
             db,
             issuer: Issuer::new(config)?,
             hasher: Hasher::new(config)?,
-            per_address: Limit::new(config, "SIGNUP_LIMIT_PER_ADDRESS", 60)?,
+            per_address: config.number("SIGNUP_LIMIT_PER_ADDRESS", 60, 0..=1_000_000)?,
         })
     }
 }
@@ -65,20 +63,17 @@ async fn signup(
     SourceAddress(address): SourceAddress,
     Json(NewUser { email, password, username }): Json<NewUser>,
 ) -> Result<(StatusCode, Json<Session>), Error> {
-    let buckets = Buckets::default().and("", app.per_address);
     let row = app
         .db
         .query_opt(
-            concat!("WITH ", take_attempt!("signup"), "SELECT retry_after FROM refused"),
-            &[
-                (&address, Type::INET),
-                (&buckets.emails, Type::TEXT_ARRAY),
-                (&buckets.seconds, Type::FLOAT8_ARRAY),
-            ],
+            "SELECT take_attempt('signup', $1, '', $2) AS retry_after",
+            &[(&address, Type::INET), (&app.per_address, Type::INT4)],
         )
         .await?
         .ok_or(Error::Internal)?;
-    attempts::granted(&row)?;
+    if let Some(retry_after) = row.try_get("retry_after")? {
+        return Err(Error::TooManyAttempts { retry_after });
+    }
     let hash = app.hasher.hash(password).await?;
     let user = User { id: Uuid::now_v7(), email, username };
     app.db
