@@ -99,7 +99,8 @@ pub async fn frozen(binary: &str, way: Way, missed: Missed) -> Outcome {
     let mut outcome = Outcome::of(match (way, missed) {
         (Way::Plain, Missed::Nothing) => "frozen, connection closed, thawed",
         (Way::Plain, Missed::TheEnd) => "frozen, connection lost without notice, thawed",
-        (Way::Tls, _) => "frozen, connection closed, thawed, TLS",
+        (Way::Tls, Missed::Nothing) => "frozen, connection closed, thawed, TLS",
+        (Way::Tls, Missed::TheEnd) => "frozen, connection lost without notice, thawed, TLS",
         (Way::PgBouncer, _) => "frozen, connection closed, thawed, PgBouncer",
     });
     let mut created = 0;
