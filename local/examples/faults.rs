@@ -95,7 +95,7 @@ async fn print_table(tasks: &str) {
     print(pressure::email_taken_meanwhile().await);
     print(pressure::user_deleted_meanwhile().await);
     print(ten_through_one(tasks).await);
-    for delay in [Duration::ZERO, Duration::from_millis(20)] {
+    for delay in [Duration::ZERO, Duration::from_millis(10)] {
         for pool in [1, 4] {
             print(crowd::clients(pool, delay).await);
         }

@@ -67,11 +67,11 @@ pub const DEADLINE: Duration = Duration::from_secs(20);
 /// How long a starting function waits for its first connection. Lambda allows 10 s for the whole init.
 const WARM_UP_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Between tries: 25 to 50 ms, doubling up to 1 to 2 s. At random, so that functions that lost their connections together
+/// Between tries: 25 to 50 ms, doubling up to 0.5 to 1 s. At random, so that functions that lost their connections together
 /// do not come back together.
 const BACKOFF: ExponentialBuilder = ExponentialBuilder::new()
     .with_min_delay(Duration::from_millis(25))
-    .with_max_delay(Duration::from_secs(1))
+    .with_max_delay(Duration::from_millis(500))
     .with_factor(2.0)
     .with_jitter()
     .without_max_times();
