@@ -64,6 +64,7 @@ async fn print_table(tasks: &str) {
     print(waking::closed().await);
     print(waking::starting_or_stopping().await);
     print(waking::suspended().await);
+    print(waking::refused_behind_pgbouncer().await);
     print(stopped::restarted().await);
     print(stopped::crashed().await);
     print(waking::wrong_password().await);

@@ -126,10 +126,10 @@ impl Db {
     /// it must be one that can be carried out twice as well as once.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] when no connection can be had or the database cannot do it now; [`Error::TimedOut`] when the
+    /// [`Error::Unavailable`] when no connection can be had or the database cannot do it now; [`Error::Unanswered`] when the
     /// answer does not come in time; [`Error::Statement`] when PostgreSQL refuses the statement.
     pub async fn query(&self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, Error> {
-        self.send(sql, params, Repeat::WhenLost).await
+        Ok(self.send(sql, params, Repeat::WhenLost).await?.rows)
     }
 
     /// As [`Db::query`], and returns the first row, if any.
@@ -140,20 +140,33 @@ impl Db {
         Ok(self.query(sql, params).await?.into_iter().next())
     }
 
+    /// As [`Db::query_opt`], and tells whether an answer was lost, so that the statement may have been carried out before.
+    ///
+    /// # Errors
+    /// As [`Db::query`].
+    pub async fn query_opt_again(
+        &self,
+        sql: &str,
+        params: &[Param<'_>],
+    ) -> Result<(Option<Row>, bool), Error> {
+        let Answer { rows, another_was_lost } = self.send(sql, params, Repeat::WhenLost).await?;
+        Ok((rows.into_iter().next(), another_was_lost))
+    }
+
     /// As [`Db::query_opt`], for a statement that must not be carried out twice: it is not sent again if it may have
     /// arrived.
     ///
     /// # Errors
-    /// As [`Db::query`]; and [`Error::Lost`] as soon as the connection is lost.
+    /// As [`Db::query`]; and [`Error::Unanswered`] as soon as the connection is lost.
     pub async fn query_opt_once(&self, sql: &str, params: &[Param<'_>]) -> Result<Option<Row>, Error> {
-        Ok(self.send(sql, params, Repeat::UnlessSent).await?.into_iter().next())
+        Ok(self.send(sql, params, Repeat::UnlessSent).await?.rows.into_iter().next())
     }
 
-    async fn send(&self, sql: &str, params: &[Param<'_>], repeat: Repeat) -> Result<Vec<Row>, Error> {
+    async fn send(&self, sql: &str, params: &[Param<'_>], repeat: Repeat) -> Result<Answer, Error> {
         let started = Instant::now();
         let result = timeout(DEADLINE, self.send_until_answered(sql, params, repeat)).await;
         telemetry::note(|notes| notes.database += started.elapsed());
-        result.unwrap_or_else(|_| Err(Error::TimedOut(format!("no answer within {DEADLINE:?}"))))
+        result.unwrap_or_else(|_| Err(Error::Unanswered(format!("no answer within {DEADLINE:?}"))))
     }
 
     async fn send_until_answered(
@@ -161,23 +174,29 @@ impl Db {
         sql: &str,
         params: &[Param<'_>],
         repeat: Repeat,
-    ) -> Result<Vec<Row>, Error> {
+    ) -> Result<Answer, Error> {
         let mut delays = BACKOFF.build();
+        let mut another_was_lost = false;
         loop {
             let connection = self.connection().await?;
             let Ok(answer) = timeout(STATEMENT_TIMEOUT, connection.query_typed(sql, params)).await else {
-                return Err(Error::TimedOut(format!("no answer within {STATEMENT_TIMEOUT:?}")));
+                return Err(Error::Unanswered(format!("no answer within {STATEMENT_TIMEOUT:?}")));
             };
             let error = match answer {
                 Ok(rows) => {
                     give_back(connection);
-                    return Ok(rows);
+                    return Ok(Answer { rows, another_was_lost });
                 }
                 Err(error) => error,
             };
             match Failure::of(&error) {
-                Failure::Lost if repeat == Repeat::UnlessSent => return Err(Error::Lost(describe(&error))),
-                Failure::Lost => drop(connection),
+                Failure::Lost if repeat == Repeat::UnlessSent => {
+                    return Err(Error::Unanswered(describe(&error)));
+                }
+                Failure::Lost => {
+                    drop(connection);
+                    another_was_lost = true;
+                }
                 Failure::RolledBack => give_back(connection),
                 Failure::Stopped => {
                     give_back(connection);
@@ -246,6 +265,12 @@ fn give_back(connection: Connection) {
     drop(ScopeGuard::into_inner(connection));
 }
 
+struct Answer {
+    rows: Vec<Row>,
+    /// To the same statement, which was sent again.
+    another_was_lost: bool,
+}
+
 /// Whether a statement may be sent again when its answer was lost.
 #[derive(Clone, Copy, PartialEq)]
 enum Repeat {
@@ -303,10 +328,8 @@ fn root_store(file: &str) -> Result<RootCertStore, Box<dyn std::error::Error>> {
 pub enum Error {
     /// The database cannot be reached or is too busy. Nothing was done.
     Unavailable(String),
-    /// The connection was lost before the answer came. The statement may have been carried out.
-    Lost(String),
-    /// No answer came in time. The statement may have been carried out, or be yet.
-    TimedOut(String),
+    /// No answer came. The statement may have been carried out, or be yet.
+    Unanswered(String),
     /// PostgreSQL refused the statement, or its answer is not what the code expects.
     Statement(tokio_postgres::Error),
 }
@@ -316,7 +339,7 @@ impl Error {
     pub fn constraint(&self) -> Option<&str> {
         match self {
             Error::Statement(error) => error.as_db_error()?.constraint(),
-            Error::Unavailable(_) | Error::Lost(_) | Error::TimedOut(_) => None,
+            Error::Unavailable(_) | Error::Unanswered(_) => None,
         }
     }
 }
@@ -325,7 +348,7 @@ impl Error {
 impl std::fmt::Display for Error {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Error::Unavailable(reason) | Error::Lost(reason) | Error::TimedOut(reason) => f.write_str(reason),
+            Error::Unavailable(reason) | Error::Unanswered(reason) => f.write_str(reason),
             Error::Statement(error) => match error.as_db_error() {
                 Some(error) => write!(f, "SQLSTATE {}", error.code().code())
                     .and_then(|()| error.constraint().map_or(Ok(()), |name| write!(f, ", {name}"))),

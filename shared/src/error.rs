@@ -206,7 +206,7 @@ impl From<db::Error> for Error {
                 tracing::error!(reason, "database unavailable");
                 Self::Unavailable
             }
-            db::Error::Lost(reason) | db::Error::TimedOut(reason) => {
+            db::Error::Unanswered(reason) => {
                 tracing::error!(reason, "no answer of the database");
                 Self::OutcomeUnknown
             }

@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use shared::{
     Db, Error,
-    db::{self, Param},
+    db::Param,
     error::Invalid,
     http::{Caller, Json, Prefix},
 };
@@ -258,16 +258,16 @@ pub async fn complete(
 }
 
 pub async fn delete(caller: Caller, TaskId(id): TaskId, State(db): State<Db>) -> Result<Json<Value>, Error> {
-    let sql = "WITH t AS (DELETE FROM tasks WHERE id = $2 AND user_id = $1 RETURNING id) \
-               SELECT t.id FROM users me LEFT JOIN t ON true WHERE me.id = $1";
-    let params: [Param; 2] = [(&caller.id, Type::UUID), (&id, Type::UUID)];
-    let (row, sent_before) = match db.query_opt_once(sql, &params).await {
-        Err(db::Error::Lost(_)) => (db.query_opt(sql, &params).await?, true),
-        answer => (answer?, false),
-    };
+    let (row, may_be_done) = db
+        .query_opt_again(
+            "WITH t AS (DELETE FROM tasks WHERE id = $2 AND user_id = $1 RETURNING id) \
+             SELECT t.id FROM users me LEFT JOIN t ON true WHERE me.id = $1",
+            &[(&caller.id, Type::UUID), (&id, Type::UUID)],
+        )
+        .await?;
     let deleted: Option<Uuid> = row.ok_or(Error::InvalidToken)?.try_get("id")?;
     // What is gone when it is sent again was deleted the first time.
-    if deleted.is_none() && !sent_before {
+    if deleted.is_none() && !may_be_done {
         return Err(Error::TaskNotFound);
     }
     Ok(Json(json!({ "message": "Task deleted successfully" })))

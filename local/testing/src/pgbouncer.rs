@@ -69,6 +69,7 @@ impl PgBouncer {
                  auth_file = {}\n\
                  pool_mode = transaction\n\
                  default_pool_size = {pool_size}\n\
+                 server_login_retry = 1\n\
                  max_client_conn = {clients}\n",
                 users.display()
             ),

@@ -46,6 +46,12 @@ async fn a_compute_that_wakes_for_3_s_costs_time_and_no_request() {
     late_but_well(waking::suspended().await);
 }
 
+#[tokio::test]
+#[ignore = "needs pgbouncer"]
+async fn connections_refused_for_3_s_behind_pgbouncer_cost_time_and_no_request() {
+    waking::refused_behind_pgbouncer().await.all_succeeded();
+}
+
 #[track_caller]
 fn told_at_once(outcome: Outcome) {
     assert_eq!((outcome.requests, outcome.unavailable), (1, 1), "{outcome:?}");

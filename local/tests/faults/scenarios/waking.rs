@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use testing::{PgBouncer, Proxy};
+use testing::{Cut, PgBouncer, Proxy};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
@@ -56,6 +56,25 @@ pub async fn suspended() -> Outcome {
         world.proxy.lead_to(&world.database);
     })
     .await
+}
+
+/// PgBouncer tries again once a second here (docs/operations.md).
+pub async fn refused_behind_pgbouncer() -> Outcome {
+    let database = testing::database().await;
+    let behind = Proxy::start(&database).await;
+    let pgbouncer = PgBouncer::start(behind.url(), 4, 100).await;
+    let world = World::through(Proxy::start(pgbouncer.url()).await, &database).await;
+    behind.refuse().await;
+    behind.cut(Cut::Fin);
+    super::until(async || behind.open() == 0).await;
+    let mut outcome = Outcome::of("connections refused for 3 s behind PgBouncer");
+    let waking = async {
+        sleep(ASLEEP).await;
+        behind.pass();
+    };
+    tokio::join!(world.crowd(&world.api, REQUESTS, &mut outcome), waking);
+    assert!(outcome.slowest > ASLEEP, "it was awake: {outcome:?}");
+    outcome
 }
 
 async fn wakes(fault: &str, world: &World, wake: impl FnOnce()) -> Outcome {
