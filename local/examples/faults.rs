@@ -88,7 +88,9 @@ async fn print_table(tasks: &str) {
         print(lost::login(way).await);
     }
     print(lost::cut_while_inserting().await);
-    print(cuts::mixed_load(1000).await);
+    print(lost::for_good().await);
+    print(cuts::mixed_load(1000, lost::Way::Plain).await);
+    print(cuts::mixed_load(300, lost::Way::PgBouncer).await);
     print(silence::black_hole().await);
     print(pressure::statement_timeout().await);
     print(pressure::deadlock().await);
@@ -96,7 +98,7 @@ async fn print_table(tasks: &str) {
     print(pressure::email_taken_meanwhile().await);
     print(pressure::user_deleted_meanwhile().await);
     print(ten_through_one(tasks).await);
-    for delay in [Duration::ZERO, Duration::from_millis(10)] {
+    for delay in [Duration::ZERO, Duration::from_millis(5)] {
         for pool in [1, 4] {
             print(crowd::clients(pool, delay).await);
         }

@@ -24,6 +24,7 @@ CREATE FUNCTION take_attempt(of_action text, of_address inet, of_email text, an_
 LANGUAGE plpgsql AS $$
 DECLARE
     share interval := interval '1 hour' / nullif(an_hour, 0);
+    seconds int;
 BEGIN
     IF an_hour > 0 THEN
         INSERT INTO attempts AS a (action, address, email, until)
@@ -32,11 +33,10 @@ BEGIN
         SET until = greatest(a.until, clock_timestamp()) + share
         WHERE a.until + share <= clock_timestamp() + interval '1 hour';
         IF NOT found THEN
-            RETURN (
-                SELECT greatest(1, ceil(extract(epoch FROM until + share - interval '1 hour' - clock_timestamp())))
-                FROM attempts
-                WHERE action = of_action AND address = of_address AND email = of_email
-            );
+            SELECT greatest(1, ceil(extract(epoch FROM until + share - interval '1 hour' - clock_timestamp())))
+            INTO seconds
+            FROM attempts
+            WHERE action = of_action AND address = of_address AND email = of_email;
         END IF;
     END IF;
     -- Rows that say nothing any more, a few at a time. Only with the bucket that is taken from last, and without waiting
@@ -47,6 +47,6 @@ BEGIN
             SELECT ctid FROM attempts WHERE until < now() ORDER BY until LIMIT 10 FOR UPDATE SKIP LOCKED
         ));
     END IF;
-    RETURN NULL;
+    RETURN seconds;
 END
 $$;

@@ -33,7 +33,7 @@ use tokio::{
 };
 use tokio_postgres::{
     Row,
-    error::SqlState,
+    error::{Severity, SqlState},
     types::{ToSql, Type},
 };
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -178,7 +178,11 @@ impl Db {
         let mut delays = BACKOFF.build();
         let mut another_was_lost = false;
         loop {
-            let connection = self.connection().await?;
+            let unable = move |reason| match another_was_lost {
+                true => Error::Unanswered(reason),
+                false => Error::Unavailable(reason),
+            };
+            let connection = self.connection().await.map_err(unable)?;
             let Ok(answer) = timeout(STATEMENT_TIMEOUT, connection.query_typed(sql, params)).await else {
                 return Err(Error::Unanswered(format!("no answer within {STATEMENT_TIMEOUT:?}")));
             };
@@ -189,23 +193,20 @@ impl Db {
                 }
                 Err(error) => error,
             };
+            // An ERROR ends the statement, and anything worse the connection.
+            if error.as_db_error().is_some_and(|error| error.parsed_severity() == Some(Severity::Error)) {
+                give_back(connection);
+            } else {
+                drop(connection);
+            }
             match Failure::of(&error) {
                 Failure::Lost if repeat == Repeat::UnlessSent => {
                     return Err(Error::Unanswered(describe(&error)));
                 }
-                Failure::Lost => {
-                    drop(connection);
-                    another_was_lost = true;
-                }
-                Failure::RolledBack => give_back(connection),
-                Failure::Stopped => {
-                    give_back(connection);
-                    return Err(Error::Unavailable(describe(&error)));
-                }
-                Failure::Refused => {
-                    give_back(connection);
-                    return Err(Error::Statement(error));
-                }
+                Failure::Lost => another_was_lost = true,
+                Failure::RolledBack => {}
+                Failure::Stopped => return Err(unable(describe(&error))),
+                Failure::Refused => return Err(Error::Statement(error)),
             }
             tracing::warn!("a statement is sent again: {}", describe(&error));
             telemetry::note(|notes| notes.resent += 1);
@@ -213,19 +214,19 @@ impl Db {
         }
     }
 
-    /// A connection that is not known to be closed.
-    async fn connection(&self) -> Result<Connection, Error> {
+    /// A connection that is not known to be closed, or why there is none.
+    async fn connection(&self) -> Result<Connection, String> {
         let mut last = None;
         match timeout(CONNECT_DEADLINE, self.connect_until_connected(&mut last)).await {
             Ok(connection) => connection,
             Err(_) => {
                 let reason = last.as_deref().unwrap_or("all that this process may have are in use");
-                Err(Error::Unavailable(format!("no connection within {CONNECT_DEADLINE:?}: {reason}")))
+                Err(format!("no connection within {CONNECT_DEADLINE:?}: {reason}"))
             }
         }
     }
 
-    async fn connect_until_connected(&self, last: &mut Option<String>) -> Result<Connection, Error> {
+    async fn connect_until_connected(&self, last: &mut Option<String>) -> Result<Connection, String> {
         let mut delays = BACKOFF.build();
         let mut were_too_many = false;
         loop {
@@ -241,14 +242,16 @@ impl Db {
                 PoolError::Backend(error) => describe(error),
                 error => error.to_string(),
             };
-            match Obstacle::of(&error) {
-                Obstacle::Passes => sleep(delays.next().unwrap_or_default()).await,
+            let obstacle = Obstacle::of(&error);
+            let delay = match obstacle {
+                Obstacle::Passes => delays.next().unwrap_or_default(),
                 // When others may have left.
-                Obstacle::TooMany if !were_too_many => sleep(TOO_MANY_DELAY).await,
-                Obstacle::TooMany | Obstacle::Stays => return Err(Error::Unavailable(reason)),
-            }
-            were_too_many = matches!(Obstacle::of(&error), Obstacle::TooMany);
+                Obstacle::TooMany if !were_too_many => TOO_MANY_DELAY,
+                Obstacle::TooMany | Obstacle::Stays => return Err(reason),
+            };
+            were_too_many = obstacle == Obstacle::TooMany;
             *last = Some(reason);
+            sleep(delay).await;
         }
     }
 }
@@ -423,8 +426,12 @@ impl Failure {
     fn of(error: &tokio_postgres::Error) -> Self {
         match error.code() {
             Some(state) => Self::told(state),
-            None if error.is_closed() || io_error_kind(error).is_some() => Self::Lost,
-            None => Self::Refused,
+            None if error.is_closed() => Self::Lost,
+            None => match io_error_kind(error) {
+                // What cannot be written or read as PostgreSQL's protocol will not be the next time either.
+                None | Some(ErrorKind::InvalidInput | ErrorKind::InvalidData) => Self::Refused,
+                Some(_) => Self::Lost,
+            },
         }
     }
 

@@ -3,10 +3,7 @@
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
     panic::AssertUnwindSafe,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::atomic::{AtomicBool, Ordering},
     time::{Duration, Instant},
 };
 
@@ -46,9 +43,12 @@ pub const BODY_LIMIT: usize = 64 * 1024;
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// How long an answer may take before it is 503: more than a connection and a statement may ([`db`](crate::db)), and less
-/// than the function's own timeout, 25 s in template.yaml, and API Gateway's 30 s, which would end it without a reason.
+/// How long an answer may take before it is 503: more than a statement may with all its tries ([`db`](crate::db)), and
+/// less than the function's own timeout, 25 s in template.yaml, and API Gateway's 30 s, which would end it without a reason.
 pub const REQUEST_DEADLINE: Duration = Duration::from_secs(22);
+
+/// Whether this process has answered nothing yet.
+static IS_FIRST: AtomicBool = AtomicBool::new(true);
 
 /// Wraps a function's routes in what every answer needs: the `/api` prefix taken off, 404 and 405 in our shape,
 /// a request id, the common headers, a deadline, 500 instead of a crash, and one line of log, which `log` writes.
@@ -66,9 +66,8 @@ pub(crate) fn refuse(log: impl Fn(&Answered) + Clone + Send + Sync + 'static) ->
 }
 
 fn surround(routes: Router, log: impl Fn(&Answered) + Clone + Send + Sync + 'static) -> Router {
-    let is_first = Arc::new(AtomicBool::new(true));
     let answer = middleware::from_fn(move |request, next| {
-        answer(request, next, is_first.swap(false, Ordering::Relaxed), log.clone())
+        answer(request, next, IS_FIRST.swap(false, Ordering::Relaxed), log.clone())
     });
     // The layer must run before the routes are matched, so it stands around them, not in them.
     Router::new().fallback_service(routes).layer(answer)

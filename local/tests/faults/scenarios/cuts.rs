@@ -9,10 +9,10 @@ use std::{
 use fastrand::Rng;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
-use testing::{Cut, Proxy};
+use testing::{Cut, PgBouncer, Proxy};
 use tokio::time::sleep;
 
-use super::{Outcome, api, sql, until};
+use super::{Outcome, api, lost::Way, sql, until};
 use crate::support::{Answer, Api, PASSWORD, User};
 
 const WORKERS: usize = 12;
@@ -21,7 +21,7 @@ const MOST_TASKS: usize = 15;
 
 /// Cuts connections so many times, at random moments, while workers sign up, log in and change their users' tasks. Each
 /// knows from its answers what there must be.
-pub async fn mixed_load(cuts: usize) -> Outcome {
+pub async fn mixed_load(cuts: usize, way: Way) -> Outcome {
     let seed = std::env::var("FAULTS_SEED").ok().and_then(|seed| seed.parse().ok());
     let seed = seed.unwrap_or_else(|| fastrand::u64(..));
     // Captured, and so shown only by a test that fails.
@@ -29,7 +29,13 @@ pub async fn mixed_load(cuts: usize) -> Outcome {
     let mut rng = Rng::with_seed(seed);
 
     let database = testing::database().await;
-    let proxy = Proxy::start(&database).await;
+    let (pgbouncer, before) = match way {
+        Way::Plain => (None, ""),
+        Way::PgBouncer => {
+            (Some(PgBouncer::start(&database, 1, 100).await), ", before PgBouncer with one connection")
+        }
+    };
+    let proxy = Proxy::start(pgbouncer.as_ref().map_or(&database, PgBouncer::url)).await;
     let api = api(proxy.url(), WORKERS);
     let is_over = AtomicBool::new(false);
     let mut workers: Vec<_> = (0..WORKERS)
@@ -54,7 +60,7 @@ pub async fn mixed_load(cuts: usize) -> Outcome {
     }));
     tokio::join!(cutting, working);
 
-    let mut outcome = Outcome::of(format!("{cuts} cuts at random moments of a mixed load"));
+    let mut outcome = Outcome::of(format!("{cuts} cuts at random moments of a mixed load{before}"));
     let mut needed = 0;
     for worker in &mut workers {
         needed += worker.statements;

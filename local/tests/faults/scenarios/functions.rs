@@ -90,7 +90,7 @@ fn resent(function: &Function) -> u64 {
 /// Lambda freezes a function between requests; here a signal does. A hundred times its connection ends meanwhile, and a
 /// request comes, which is what the function looks at first.
 pub async fn frozen(binary: &str, way: Way, missed: Missed) -> Outcome {
-    let database = Database::by(way, 4).await;
+    let database = Database::by(way, 1).await;
     let proxy = Proxy::start(&database.url).await;
     let mut function = start(binary, proxy.url()).await;
     let pid = function.pid();

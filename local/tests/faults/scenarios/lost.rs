@@ -29,7 +29,7 @@ impl Losing {
         let database = testing::database().await;
         let (pgbouncer, before) = match way {
             Way::Plain => (None, ""),
-            Way::PgBouncer => (Some(PgBouncer::start(&database, 4, 100).await), ", before PgBouncer"),
+            Way::PgBouncer => (Some(PgBouncer::start(&database, 1, 100).await), ", before PgBouncer"),
         };
         let proxy = Proxy::start(pgbouncer.as_ref().map_or(&database, PgBouncer::url)).await;
         let world = World::through(proxy, &database).await;
@@ -245,6 +245,29 @@ pub async fn login(way: Way) -> Outcome {
             async |losing, (), answer| i64::from(answer.body["user"]["id"] == losing.world.ada.id.as_str()),
         )
         .await
+}
+
+/// The answer is lost, and there is no other connection to be had either: nobody knows what became of it.
+pub async fn for_good() -> Outcome {
+    let world = World::new().await;
+    let sql = world.sql().await;
+    let mut outcome = Outcome::of("answer lost, and then no connection for 10 s");
+    for (is_read, code) in [(true, "database_unavailable"), (false, "outcome_unknown")] {
+        world.api.get("/tasks").by(&world.ada).send().await;
+        world.proxy.refuse().await;
+        world.proxy.lose_answer(0, Cut::Fin);
+        let answer = match is_read {
+            true => outcome.answer(world.api.get("/tasks").by(&world.ada).send()).await,
+            false => {
+                let task = json!({ "title": "made, though nobody was told" });
+                outcome.answer(world.api.post("/tasks").by(&world.ada).json(&task)).await
+            }
+        };
+        assert_eq!((answer.status, answer.code()), (503, code));
+        world.proxy.pass();
+    }
+    assert_eq!(count(&sql, "tasks").await, 1);
+    outcome
 }
 
 /// The old session goes on without its client, and the new one waits behind it.

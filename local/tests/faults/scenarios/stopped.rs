@@ -5,7 +5,7 @@ use std::{fs::Permissions, os::unix::fs::PermissionsExt, time::Duration};
 use database::{Server, migrate};
 use tokio::time::sleep;
 
-use super::{Outcome, World, sql};
+use super::{Outcome, World, sql, until};
 
 /// Stopped in good order for 2 s, while requests come; its port may be another then.
 pub async fn restarted() -> Outcome {
@@ -82,6 +82,9 @@ pub async fn crashed() -> Outcome {
             outcome = outcome.and(one);
         }
         resent += world.proxy.statements() - before - requests;
+        // The next crash is another.
+        until(async || victim.is_closed()).await;
+        until(async || tokio_postgres::connect(&url, tokio_postgres::NoTls).await.is_ok()).await;
     }
     outcome.resent = resent;
     outcome
