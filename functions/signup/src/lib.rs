@@ -220,7 +220,8 @@ mod tests {
         let any = vec(any::<char>(), 0..40).prop_map(String::from_iter);
         prop_oneof![
             any,
-            r#"\s?[a-zA-Z0-9.+_"<> @\PC-]{0,8}@[a-zA-Z0-9.@_ \PC-]{0,8}(\.[a-zA-Z0-9-]{1,4})?\s?"#,
+            r#"\s?[a-zA-Z0-9.+_"<> @é-]{0,8}@[a-zA-Z0-9.@_ é-]{0,8}(\.[a-zA-Z0-9-]{1,4})?\s?"#,
+            "[aA.\"é\u{212a}\u{0}\u{200b}\\PC]{1,3}@[bB.-]{0,2}c\\.com",
             mailbox()
         ]
     }

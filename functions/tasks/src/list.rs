@@ -359,7 +359,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_parameter_is_taken_within_its_limits_or_refused(sent in "\\PC{0,9}\u{0}?|[+-]?[0-9]{1,4}|[tTrRuUeE]{4}") {
+        fn a_parameter_is_taken_within_its_limits_or_refused(sent in "\\PC{0,9}\u{0}?|[+-]?(0|200|201|[0-9]{1,4})|[tTrRuUeE]{4}") {
             if let Ok(Some(limit)) = parse_limit(sent.clone()) {
                 prop_assert!((1..=200).contains(&limit) && sent.parse() == Ok(limit));
             }
