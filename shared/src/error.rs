@@ -415,7 +415,8 @@ mod tests {
                 prop_assert!(!fields.is_empty());
                 for field in fields {
                     prop_assert_eq!(field.as_object().unwrap().len(), 3);
-                    prop_assert!(["msg", "type"].iter().all(|name| field[name].as_str().is_some_and(|text| !text.is_empty())));
+                    let says = |name: &str| field[name].as_str().is_some_and(|text| !text.is_empty());
+                    prop_assert!(says("msg") && says("type"), "{}", field);
                     let (part, path) = field["loc"].as_array().unwrap().split_first().unwrap();
                     prop_assert_eq!(part, "body");
                     let path = if field["type"] == "missing" { &path[..path.len() - 1] } else { path };

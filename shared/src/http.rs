@@ -517,7 +517,10 @@ mod tests {
     proptest! {
         #[test]
         fn a_token_is_what_follows_the_word_bearer_and_a_space(
-            values in vec("([bB][eE][aA][rR][eE][rR]|\\PC{0,7})[ \t,]{0,2}[!-~]{0,9}[ ,é\t]?[!-~]{0,3}", 0..3),
+            values in vec(
+                "([bB][eE][aA][rR][eE][rR]|\\PC{0,7})[ \t,]{0,2}[!-~]{0,9}[ ,é\t]?[!-~]{0,3}",
+                0..3,
+            ),
         ) {
             let mut headers = HeaderMap::new();
             for value in &values {

@@ -251,7 +251,7 @@ mod tests {
             let cased: String = mailbox
                 .chars()
                 .zip(upper.into_iter().chain(std::iter::repeat(false)))
-                .map(|(letter, upper)| if upper { letter.to_ascii_uppercase() } else { letter.to_ascii_lowercase() })
+                .map(|(c, upper)| if upper { c.to_ascii_uppercase() } else { c.to_ascii_lowercase() })
                 .collect();
             let other = format!("{}{cased}{}", space.0, space.1);
             prop_assert_eq!(parse_email(mailbox).unwrap(), parse_email(other).unwrap());

@@ -122,7 +122,8 @@ mod tests {
         let json = (
             "\"(asc|desc|ASC)?\"|null|1",
             "due_date|priority|title|created_at|id",
-            "null|\"[+-]?[0-9]{4,6}-[01][0-9]-[0-3][0-9]([T ][0-2][0-9]:[0-5][0-9](:[0-6][0-9](\\.[0-9]{1,9})?)?Z?)?\"\
+            "null|\"[+-]?[0-9]{4,6}-[01][0-9]-[0-3][0-9]\
+             ([T ][0-2][0-9]:[0-5][0-9](:[0-6][0-9](\\.[0-9]{1,9})?)?Z?)?\"\
              |\"(low|high|LOW)\"|\"\\\\\\\\u000[0-9]\"|[0-9]{1,20}|\\[\\]",
             "[0-9a-f]{8}-?[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}",
         );
@@ -152,7 +153,9 @@ mod tests {
                 };
                 match (&cursor.key, key.as_deref()) {
                     (Key::DueDate(None), None) => {}
-                    (Key::DueDate(_) | Key::CreatedAt(_), Some(key)) => prop_assert!(is_a_time(key), "{}", key),
+                    (Key::DueDate(_) | Key::CreatedAt(_), Some(key)) => {
+                        prop_assert!(is_a_time(key), "{}", key);
+                    }
                     (Key::Priority(_), Some(key)) => prop_assert!(["low", "medium", "high"].contains(&key)),
                     (Key::Title(_), Some(key)) => prop_assert!(!key.contains('\0')),
                     (_, None) => prop_assert!(false, "without a key"),

@@ -214,7 +214,8 @@ mod tests {
 
     /// Few letters, so that they repeat, and what is white space or looks like it.
     fn tag() -> impl Strategy<Value = String> {
-        prop_oneof![9 => "[abAé \\t\u{a0}\u{2003}\u{200b}\u{feff}]{0,4}", 1 => "[a-z]{0,300}", 1 => "\\PC{0,4}\u{0}?"]
+        let few = "[abAé \\t\u{a0}\u{2003}\u{200b}\u{feff}]{0,4}";
+        prop_oneof![9 => few, 1 => "[a-z]{0,300}", 1 => "\\PC{0,4}\u{0}?"]
             .prop_map(|tag| tag.replace(',', "."))
     }
 
@@ -224,7 +225,8 @@ mod tests {
             if let Some(Some(taken)) = tags(json!(sent)) {
                 let each: Vec<_> = taken.split(',').collect();
                 prop_assert!(taken.chars().count() <= 500);
-                prop_assert!(each.iter().all(|tag| !tag.is_empty() && tag.trim() == *tag && !tag.contains('\0')));
+                prop_assert!(each.iter().all(|tag| !tag.is_empty() && tag.trim() == *tag));
+                prop_assert!(!taken.contains('\0'));
                 prop_assert!((1..each.len()).all(|n| !each[..n].contains(&each[n])));
                 prop_assert!(each.iter().all(|tag| sent.iter().any(|sent| sent.trim() == *tag)));
                 prop_assert!(sent.iter().all(|sent| sent.trim().is_empty() || each.contains(&sent.trim())));
@@ -244,12 +246,13 @@ mod tests {
         fn a_due_date_that_is_taken_reads_back_as_it_is(
             sent in prop_oneof![
                 vec(any::<char>(), 0..40).prop_map(String::from_iter),
-                "([0-9]{4}|0000|9999|[+-]00[01][0-9]{3})-?[01][0-9]-?[0-3][0-9]([T ][0-2][0-9](:?[0-5][0-9](:?[0-6][0-9]([.,][0-9]{0,12})?)?)?)?\
+                "([0-9]{4}|0000|9999|[+-]00[01][0-9]{3})-?[01][0-9]-?[0-3][0-9]\
+                 ([T ][0-2][0-9](:?[0-5][0-9](:?[0-6][0-9]([.,][0-9]{0,12})?)?)?)?\
                  (Z|[+-][0-2][0-9](:?[0-5][0-9](:?[0-5][0-9])?)?)?(\\[[!u]?-?[A-Za-z/=+]{0,9}\\]?)?",
             ],
         ) {
             if let Some(taken) = due_date(&sent) {
-                prop_assert!(taken.len() == "0001-01-01T00:00:00".len() && !taken.starts_with("0000"), "{}", taken);
+                prop_assert!(taken.len() == 19 && !taken.starts_with("0000"), "{}", taken);
                 prop_assert_eq!(due_date(&taken), Some(taken));
             }
         }

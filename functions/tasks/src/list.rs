@@ -359,7 +359,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_parameter_is_taken_within_its_limits_or_refused(sent in "\\PC{0,9}\u{0}?|[+-]?(0|200|201|[0-9]{1,4})|[tTrRuUeE]{4}") {
+        fn a_parameter_is_taken_within_its_limits_or_refused(
+            sent in "\\PC{0,9}\u{0}?|[+-]?(0|200|201|[0-9]{1,4})|[tTrRuUeE]{4}",
+        ) {
             if let Ok(Some(limit)) = parse_limit(sent.clone()) {
                 prop_assert!((1..=200).contains(&limit) && sent.parse() == Ok(limit));
             }
@@ -375,9 +377,13 @@ mod tests {
 
         #[test]
         fn the_link_to_the_next_page_asks_for_the_same_and_the_cursor(
-            sent in vec(("(limit|search|tag|cursor|%[0-9a-f]{0,2}|\\PC{0,5})", "\\PC{0,9}|%[0-9a-fA-F]{0,2}|[\r\n\0>;\"]"), 0..6),
+            sent in vec(
+                ("(limit|search|tag|cursor|%[0-9a-f]{0,2}|\\PC{0,5})", "\\PC{0,9}|%[0-9a-fA-F]{0,2}|[\r\n\0>;\"]"),
+                0..6,
+            ),
         ) {
-            let query = sent.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("&");
+            let pairs: Vec<_> = sent.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            let query = pairs.join("&");
             let cursor = serde_json::from_value(serde_json::json!({
                 "order": "asc", "sort_by": "title", "key": "a", "id": uuid::Uuid::nil(),
             }));
