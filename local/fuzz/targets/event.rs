@@ -9,8 +9,8 @@ use tokio::runtime::{Builder, Runtime};
 
 thread_local! {
     static FUNCTIONS: (Runtime, RefCell<Events>) = {
-        // libfuzzer-sys ends the process at every panic. Those of lambda_http are answered with 400, and of any other that
-        // is caught the answer tells, as it is a 500.
+        // libfuzzer-sys ends the process at every panic. Those of lambda_http are answered with 400, and of any
+        // other that is caught the answer tells, as it is a 500.
         panic::set_hook(Box::new(|panic| {
             if panic.location().is_some_and(|place| !place.file().contains("/registry/")) {
                 eprintln!("{panic}");

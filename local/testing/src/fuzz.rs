@@ -1,4 +1,4 @@
-//! What the fuzz targets of `local/fuzz` do with one input, and the tests with each that is kept in its corpus.
+//! What the fuzz targets of `local/fuzz` do with one input, and the tests with each of their corpus.
 //!
 //! An input that breaks a promise makes these panic.
 
@@ -81,9 +81,9 @@ impl Events {
         self.client.batch_execute(&all.join(";")).await.unwrap();
     }
 
-    /// Sends an event: the input itself where it is JSON, and else the one that API Gateway would make of the input read
-    /// as HTTP: `POST /tasks?x=y`, headers, an empty line, a body, whatever the line ends. A request that says nothing
-    /// else is signed in and has JSON.
+    /// Sends an event: the input itself where it is JSON, and else the one that API Gateway would make of the
+    /// input read as HTTP: `POST /tasks?x=y`, headers, an empty line, a body. A request that says nothing else
+    /// is signed in and has JSON.
     ///
     /// # Panics
     /// The answer is not one that a client may get, whatever they send.
@@ -113,7 +113,11 @@ impl Events {
         let (method, target) =
             lines.next().and_then(|line| line.split_once(' ')).unwrap_or(("GET", "/tasks"));
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
-        let mut headers = json!({ "authorization": self.authorization, "content-type": "application/json", "host": "localhost" });
+        let mut headers = json!({
+            "authorization": self.authorization,
+            "content-type": "application/json",
+            "host": "localhost",
+        });
         for (name, value) in lines.filter_map(|line| line.split_once(':')) {
             headers[name.to_ascii_lowercase()] = json!(value.trim());
         }
@@ -189,8 +193,8 @@ const NOW: i64 = 1_800_000_000;
 /// What signs the tokens of [`token`]: the present secret, and the one before.
 const SECRETS: [&str; 2] = ["0123456789abcdef0123456789abcdef", "fedcba9876543210fedcba9876543210"];
 
-/// Verifies a token: the input itself, or where it has two lines, a token with the first as its header and the rest as
-/// its claims, well signed. Whose it is, if it is good.
+/// Verifies a token: the input itself, or where it has two lines, a token with the first as its header and the
+/// rest as its claims, well signed. Whose it is, if it is good.
 ///
 /// # Panics
 /// It is taken, and should not be.
