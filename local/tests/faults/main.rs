@@ -52,6 +52,17 @@ async fn connections_refused_for_3_s_behind_pgbouncer_cost_time_and_no_request()
     waking::refused_behind_pgbouncer().await.all_succeeded();
 }
 
+/// No name server of the tests' own, so that it never is.
+#[tokio::test]
+async fn a_host_that_is_not_found_is_looked_up_until_the_deadline() {
+    let url = "postgresql://todo:secret@db.invalid/todo?sslmode=disable";
+    let db = shared::Db::new(&shared::Config::from_iter([("DATABASE_URL", url)])).unwrap();
+    let started = std::time::Instant::now();
+    let error = db.query("SELECT", &[]).await.unwrap_err();
+    assert!(matches!(&error, shared::db::Error::Unavailable(_)), "{error:?}");
+    assert!(started.elapsed() >= shared::db::CONNECT_DEADLINE, "{error:?} after {:?}", started.elapsed());
+}
+
 #[track_caller]
 fn told_at_once(outcome: Outcome) {
     assert_eq!((outcome.requests, outcome.unavailable), (1, 1), "{outcome:?}");
