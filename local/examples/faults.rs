@@ -104,6 +104,8 @@ async fn print_table(tasks: &str) {
         }
     }
 
+    print(crowd::logins().await);
+
     println!("\n| request, when nothing fails | round trips | through PgBouncer |\n|---|--:|--:|");
     let plain = pressure::round_trips(async |url| Proxy::start(url).await).await;
     let mut pgbouncer = None;

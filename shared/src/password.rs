@@ -132,7 +132,7 @@ async fn off_the_executor<T: Send + 'static>(
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
+    use std::{collections::BTreeSet, time::Instant};
 
     use super::*;
 
@@ -219,6 +219,18 @@ mod tests {
         "$2b$04$qfWzBk/1zMT2kz.QcesjMOZLnQRjQWY5q.hbKRz0pvTPbx427pVU.",
         "$2y$04$iygwN0.hT3QIY1PPRWToW.QpO9Z9kka8UiLO3ghqukmxaI.jqzPxK",
     ];
+
+    #[tokio::test]
+    async fn hashes_are_made_one_after_the_other_and_not_all_late_together() {
+        let started = Instant::now();
+        let hashes = (0..40).map(async |_| {
+            hasher("9").verify("correct horse battery".to_owned(), None).await.unwrap();
+            started.elapsed()
+        });
+        let mut times = futures_util::future::join_all(hashes).await;
+        times.sort();
+        assert!(times[9] < times[39] / 2, "{times:?}");
+    }
 
     #[tokio::test]
     async fn nobodys_hash_costs_what_a_real_one_costs_and_matches_nothing() {

@@ -268,6 +268,12 @@ async fn two_hundred_clients_at_once_lose_nothing_and_are_answered_in_time() {
     }
 }
 
+#[tokio::test]
+async fn two_hundred_logins_at_once_are_answered_in_time() {
+    let outcome = crowd::logins().await.all_succeeded();
+    assert!(outcome.slowest < shared::http::REQUEST_DEADLINE, "{outcome:?}");
+}
+
 fn assert_round_trips(trips: &[(&str, u64)]) {
     for &(request, trips) in trips {
         // The limit is taken before the hash is made, and the user inserted after.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::{Outcome, World, api, count};
+use crate::support::{Api, PASSWORD};
 
 const CLIENTS: usize = 200;
 
@@ -31,4 +32,21 @@ pub async fn clients(pool: usize, delay: Duration) -> Outcome {
         outcome.found(count(&sql, &format!("tasks WHERE title = 'of client {number}'")).await);
     }
     outcome
+}
+
+/// As many logins at the same time, each with a hash to compute.
+pub async fn logins() -> Outcome {
+    let database = testing::database().await;
+    let limits =
+        ["LOGIN_LIMIT_PER_ACCOUNT_AND_ADDRESS", "LOGIN_LIMIT_PER_ADDRESS"].map(|limit| (limit, "1000"));
+    let api = Api::on(database, &[("BCRYPT_COST", "8"), limits[0], limits[1]]);
+    let ada = api.user("ada").await;
+    let credentials = json!({ "email": ada.email, "password": PASSWORD });
+    let calls = (0..CLIENTS).map(async |_| {
+        let mut outcome = Outcome::default();
+        outcome.answer(api.post("/auth/login").json(&credentials)).await;
+        outcome
+    });
+    let outcomes = futures_util::future::join_all(calls).await;
+    outcomes.into_iter().fold(Outcome::of(format!("{CLIENTS} logins at once")), Outcome::and)
 }
