@@ -32,6 +32,13 @@ pub async fn run(
 ) -> ExitCode {
     let mut config = Config::from_env();
     init_log(&config);
+    // Without it lambda_runtime panics.
+    if config.get("AWS_LAMBDA_RUNTIME_API").is_none() {
+        return fail(
+            &"AWS_LAMBDA_RUNTIME_API is not set: this runs under Lambda, `cargo lambda watch` or `sam local`; \
+              without them `cargo dev` answers the same requests",
+        );
+    }
     if let Err(error) = parameters::complete(&mut config, secrets).await {
         return fail(&error);
     }

@@ -32,6 +32,14 @@ async fn a_missing_variable_ends_the_function_with_a_sentence_that_names_it() {
     }
 }
 
+#[test]
+fn outside_of_lambda_the_function_ends_with_a_sentence_that_says_what_to_run() {
+    let ended = std::process::Command::new(env!("CARGO_BIN_EXE_tasks")).env_clear().output().unwrap();
+    let said = String::from_utf8(ended.stdout).unwrap();
+    assert!(!ended.status.success());
+    assert!(said.contains("AWS_LAMBDA_RUNTIME_API is not set") && said.contains("cargo dev"), "{said}");
+}
+
 #[tokio::test]
 async fn the_connection_is_open_before_the_first_event() {
     let url = testing::database().await;
