@@ -1,0 +1,132 @@
+//! What the functions are measured against: a Lambda function on the same crates that answers the same events with the
+//! same bytes, and does nothing else. It checks no token and no input, knows one user, sends plain SQL once and gives
+//! up when that fails.
+
+use std::{env, error::Error, sync::Arc};
+
+use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod};
+use jiff::{Timestamp, civil::DateTime};
+use lambda_http::{Body, Request, Response, http::Method, service_fn};
+use rustls::{
+    ClientConfig, RootCertStore,
+    pki_types::{CertificateDer, pem::PemObject},
+};
+use serde::{Deserialize, Serialize};
+use tokio_postgres::{Row, config::SslMode, types::Type};
+use tokio_postgres_rustls::MakeRustlsConnect;
+use uuid::Uuid;
+
+/// The demo user of `events/`.
+const USER: Uuid = Uuid::from_u128(0x019b_c000_0000_7000_8000_0000_0000_0001);
+
+#[derive(Serialize)]
+struct Task {
+    id: Uuid,
+    user_id: Uuid,
+    title: String,
+    description: Option<String>,
+    completed: bool,
+    priority: String,
+    tags: Option<String>,
+    due_date: Option<DateTime>,
+    created_at: Timestamp,
+    updated_at: Timestamp,
+}
+
+#[derive(Deserialize)]
+struct NewTask {
+    title: String,
+    description: Option<String>,
+}
+
+const COLUMNS: &str =
+    "id, user_id, title, description, completed, priority::text, tags, due_date, created_at, updated_at";
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda_http::Error> {
+    let pool = pool()?;
+    drop(pool.get().await?);
+    lambda_http::run(service_fn(async |request: Request| match *request.method() {
+        Method::POST => create(&pool, request.body()).await,
+        _ => list(&pool).await,
+    }))
+    .await
+}
+
+async fn list(pool: &Pool) -> Result<Response<Body>, lambda_http::Error> {
+    let sql = format!("SELECT {COLUMNS} FROM tasks WHERE user_id = $1 ORDER BY due_date, id");
+    let rows = pool.get().await?.query_typed(&sql, &[(&USER, Type::UUID)]).await?;
+    let tasks = rows.iter().map(task).collect::<Result<Vec<_>, _>>()?;
+    answer(200, &tasks)
+}
+
+async fn create(pool: &Pool, body: &[u8]) -> Result<Response<Body>, lambda_http::Error> {
+    let new: NewTask = serde_json::from_slice(body)?;
+    let sql = format!(
+        "INSERT INTO tasks (id, user_id, title, description) VALUES ($1, $2, $3, $4) RETURNING {COLUMNS}"
+    );
+    let rows = pool
+        .get()
+        .await?
+        .query_typed(
+            &sql,
+            &[
+                (&Uuid::now_v7(), Type::UUID),
+                (&USER, Type::UUID),
+                (&new.title, Type::TEXT),
+                (&new.description, Type::TEXT),
+            ],
+        )
+        .await?;
+    let row = rows.first().ok_or("no row")?;
+    answer(201, &task(row)?)
+}
+
+fn task(row: &Row) -> Result<Task, tokio_postgres::Error> {
+    Ok(Task {
+        id: row.try_get(0)?,
+        user_id: row.try_get(1)?,
+        title: row.try_get(2)?,
+        description: row.try_get(3)?,
+        completed: row.try_get(4)?,
+        priority: row.try_get(5)?,
+        tags: row.try_get(6)?,
+        due_date: row.try_get(7)?,
+        created_at: row.try_get(8)?,
+        updated_at: row.try_get(9)?,
+    })
+}
+
+fn answer(status: u16, body: &impl Serialize) -> Result<Response<Body>, lambda_http::Error> {
+    let response = Response::builder().status(status).header("content-type", "application/json");
+    Ok(response.body(serde_json::to_string(body)?.into())?)
+}
+
+/// One connection, of `DATABASE_URL` and with TLS, unless that says `sslmode=disable`. `ROOT_CERTIFICATES` is a file of
+/// authorities to trust instead of the web's.
+fn pool() -> Result<Pool, Box<dyn Error + Send + Sync>> {
+    let mut postgres: tokio_postgres::Config = env::var("DATABASE_URL")?.parse()?;
+    let roots = match env::var("ROOT_CERTIFICATES") {
+        Ok(file) => {
+            let mut roots = RootCertStore::empty();
+            for certificate in CertificateDer::pem_file_iter(file)? {
+                roots.add(certificate?)?;
+            }
+            roots
+        }
+        Err(_) => RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() },
+    };
+    if postgres.get_ssl_mode() == SslMode::Prefer {
+        postgres.ssl_mode(SslMode::Require);
+    }
+    let tls = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let manager = Manager::from_config(
+        postgres,
+        MakeRustlsConnect::new(tls),
+        ManagerConfig { recycling_method: RecyclingMethod::Fast },
+    );
+    Ok(Pool::builder(manager).max_size(1).build()?)
+}
