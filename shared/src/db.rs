@@ -15,13 +15,16 @@
 //! | refused: a constraint, an error of ours | no |
 
 use std::{
+    convert::Infallible,
     io::ErrorKind,
+    pin::pin,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use backon::{BackoffBuilder, ExponentialBuilder};
 use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime};
+use futures_util::TryStreamExt;
 use rustls::{
     ClientConfig, RootCertStore,
     pki_types::{CertificateDer, pem::PemObject},
@@ -32,7 +35,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 use tokio_postgres::{
-    Row,
+    Client, Row,
     error::{Severity, SqlState},
     types::{ToSql, Type},
 };
@@ -129,7 +132,22 @@ impl Db {
     /// [`Error::Unavailable`] when no connection can be had or the database cannot do it now; [`Error::Unanswered`] when the
     /// answer does not come in time; [`Error::Statement`] when PostgreSQL refuses the statement.
     pub async fn query(&self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, Error> {
-        Ok(self.send(sql, params, Repeat::WhenLost).await?.rows)
+        Ok(self.rows(sql, params, Repeat::WhenLost).await?.0)
+    }
+
+    /// As [`Db::query`], but hands each row to `take` as it arrives, to be made part of what is returned, and keeps none.
+    /// The first error of `take` is the inner result: no more rows are read then, and the connection is closed. When the
+    /// statement is sent again, it begins anew.
+    ///
+    /// # Errors
+    /// As [`Db::query`].
+    pub async fn query_each<T: Default, E>(
+        &self,
+        sql: &str,
+        params: &[Param<'_>],
+        take: impl FnMut(&mut T, Row) -> Result<(), E>,
+    ) -> Result<Result<T, E>, Error> {
+        Ok(self.send(sql, params, Repeat::WhenLost, take).await?.0)
     }
 
     /// As [`Db::query`], and returns the first row, if any.
@@ -149,7 +167,7 @@ impl Db {
         sql: &str,
         params: &[Param<'_>],
     ) -> Result<(Option<Row>, bool), Error> {
-        let Answer { rows, another_was_lost } = self.send(sql, params, Repeat::WhenLost).await?;
+        let (rows, another_was_lost) = self.rows(sql, params, Repeat::WhenLost).await?;
         Ok((rows.into_iter().next(), another_was_lost))
     }
 
@@ -159,22 +177,39 @@ impl Db {
     /// # Errors
     /// As [`Db::query`]; and [`Error::Unanswered`] as soon as the connection is lost.
     pub async fn query_opt_once(&self, sql: &str, params: &[Param<'_>]) -> Result<Option<Row>, Error> {
-        Ok(self.send(sql, params, Repeat::UnlessSent).await?.rows.into_iter().next())
+        Ok(self.rows(sql, params, Repeat::UnlessSent).await?.0.into_iter().next())
     }
 
-    async fn send(&self, sql: &str, params: &[Param<'_>], repeat: Repeat) -> Result<Answer, Error> {
-        let started = Instant::now();
-        let result = timeout(DEADLINE, self.send_until_answered(sql, params, repeat)).await;
-        telemetry::note(|notes| notes.database += started.elapsed());
-        result.unwrap_or_else(|_| Err(Error::Unanswered(format!("no answer within {DEADLINE:?}"))))
+    async fn rows(&self, sql: &str, params: &[Param<'_>], repeat: Repeat) -> Result<(Vec<Row>, bool), Error> {
+        let keep = |rows: &mut Vec<Row>, row| {
+            rows.push(row);
+            Ok::<_, Infallible>(())
+        };
+        let (Ok(rows), another_was_lost) = self.send(sql, params, repeat, keep).await?;
+        Ok((rows, another_was_lost))
     }
 
-    async fn send_until_answered(
+    /// What was made of the rows, and whether another answer to the same statement was lost, which was sent again.
+    async fn send<T: Default, E>(
         &self,
         sql: &str,
         params: &[Param<'_>],
         repeat: Repeat,
-    ) -> Result<Answer, Error> {
+        take: impl FnMut(&mut T, Row) -> Result<(), E>,
+    ) -> Result<(Result<T, E>, bool), Error> {
+        let started = Instant::now();
+        let result = timeout(DEADLINE, self.send_until_answered(sql, params, repeat, take)).await;
+        telemetry::note(|notes| notes.database += started.elapsed());
+        result.unwrap_or_else(|_| Err(Error::Unanswered(format!("no answer within {DEADLINE:?}"))))
+    }
+
+    async fn send_until_answered<T: Default, E>(
+        &self,
+        sql: &str,
+        params: &[Param<'_>],
+        repeat: Repeat,
+        mut take: impl FnMut(&mut T, Row) -> Result<(), E>,
+    ) -> Result<(Result<T, E>, bool), Error> {
         let mut delays = BACKOFF.build();
         let mut another_was_lost = false;
         loop {
@@ -183,13 +218,16 @@ impl Db {
                 false => Error::Unavailable(reason),
             };
             let connection = self.connection().await.map_err(unable)?;
-            let Ok(answer) = timeout(STATEMENT_TIMEOUT, connection.query_typed(sql, params)).await else {
+            let Ok(answer) = timeout(STATEMENT_TIMEOUT, ask(&connection, sql, params, &mut take)).await
+            else {
                 return Err(Error::Unanswered(format!("no answer within {STATEMENT_TIMEOUT:?}")));
             };
             let error = match answer {
-                Ok(rows) => {
-                    give_back(connection);
-                    return Ok(Answer { rows, another_was_lost });
+                Ok(taken) => {
+                    if taken.is_ok() {
+                        give_back(connection);
+                    }
+                    return Ok((taken, another_was_lost));
                 }
                 Err(error) => error,
             };
@@ -230,10 +268,12 @@ impl Db {
         let mut delays = BACKOFF.build();
         let mut were_too_many = false;
         loop {
-            // A function that was frozen learns that its connection was closed meanwhile only once the
-            // connection's own task has run. If the news has arrived, two turns of the executor are enough.
-            yield_now().await;
-            yield_now().await;
+            if self.pool.status().available > 0 {
+                // A function that was frozen learns that its connection was closed meanwhile only once the
+                // connection's own task has run. If the news has arrived, two turns of the executor are enough.
+                yield_now().await;
+                yield_now().await;
+            }
             let error = match self.pool.get().await {
                 Ok(connection) => return Ok(scopeguard::guard(connection, close as fn(Object))),
                 Err(error) => error,
@@ -268,10 +308,22 @@ fn give_back(connection: Connection) {
     drop(ScopeGuard::into_inner(connection));
 }
 
-struct Answer {
-    rows: Vec<Row>,
-    /// To the same statement, which was sent again.
-    another_was_lost: bool,
+/// One statement, sent once.
+async fn ask<T: Default, E>(
+    client: &Client,
+    sql: &str,
+    params: &[Param<'_>],
+    take: &mut impl FnMut(&mut T, Row) -> Result<(), E>,
+) -> Result<Result<T, E>, tokio_postgres::Error> {
+    let params = params.iter().map(|(value, of)| (*value, of.clone()));
+    let mut rows = pin!(client.query_typed_raw(sql, params).await?);
+    let mut taken = T::default();
+    while let Some(row) = rows.try_next().await? {
+        if let Err(error) = take(&mut taken, row) {
+            return Ok(Err(error));
+        }
+    }
+    Ok(Ok(taken))
 }
 
 /// Whether a statement may be sent again when its answer was lost.
@@ -307,11 +359,13 @@ fn tls(root_certificates: Option<&str>) -> Result<MakeRustlsConnect, config::Err
         })?,
     };
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
+    let mut config = ClientConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&rustls::version::TLS13])
         .map_err(|error| config::Error::new(format!("TLS cannot be set up: {error}")))?
         .with_root_certificates(roots)
         .with_no_client_auth();
+    // `sslnegotiation=direct`, which saves a round trip, insists on it (PostgreSQL 17, "SSL Session Encryption").
+    config.alpn_protocols = vec![b"postgresql".to_vec()];
     Ok(MakeRustlsConnect::new(config))
 }
 

@@ -25,10 +25,10 @@ use crate::{
 const MAX_BYTES: usize = 5_500_000;
 
 /// More tasks than fit in [`MAX_BYTES`], however small, so that no more are read than it takes to know.
-const MOST_TASKS: i64 = 20_000;
+const MOST_TASKS: usize = 20_000;
 
 /// Filters, order and page. Every parameter is optional.
-#[derive(Deserr)]
+#[derive(Default, Deserr)]
 #[deserr(error = Invalid)]
 pub struct ListQuery {
     #[deserr(default, try_from(String) = parse_completed -> Rule)]
@@ -134,9 +134,10 @@ pub async fn list(
         let rule = Rule::new("value_error", "Cursor should come from a list of the same sort_by and order");
         return Err(Error::Invalid(Invalid::parameter("cursor", rule)));
     }
-    let rows = db
-        .query(
-            &statement(sort_by, order),
+    let most = query.limit.map_or(MOST_TASKS, usize::from);
+    let List { json, last, has_next, .. } = db
+        .query_each(
+            &statement(&query),
             &[
                 (&caller.id, Type::UUID),
                 (&query.completed, Type::BOOL),
@@ -146,45 +147,75 @@ pub async fn list(
                 (&query.cursor.as_ref().and_then(Cursor::key), Type::TEXT),
                 (&query.cursor.as_ref().map(|cursor| cursor.id), Type::UUID),
                 // One more than asked for tells whether there is a next page.
-                (&query.limit.map_or(MOST_TASKS, |limit| i64::from(limit) + 1), Type::INT8),
+                (&(most as i64 + 1), Type::INT8),
             ],
+            |list: &mut List, row| list.push(&row, most),
         )
-        .await?;
-    let mut tasks = tasks(&rows)?;
-
-    let page = query.limit.map_or(usize::MAX, usize::from);
-    let has_next = tasks.len() > page;
-    tasks.truncate(page);
-
-    let body = serde_json::to_vec(&tasks).map_err(|error| {
-        tracing::error!(%error, "tasks cannot be written as JSON");
-        Error::Internal
-    })?;
-    if size_in_lambda(&body) > MAX_BYTES {
-        return Err(Error::ListTooLarge);
-    }
-    let mut response = json_response(body);
-    if let Some(last) = tasks.last().filter(|_| has_next) {
-        let link = next_link(prefix, raw_query.as_deref(), &Cursor::after(last, sort_by, order))?;
+        .await??
+        .finish()?;
+    let mut response = json_response(json);
+    if let Some(last) = last.filter(|_| has_next) {
+        let link = next_link(prefix, raw_query.as_deref(), &Cursor::after(&last, sort_by, order))?;
         response.headers_mut().insert(header::LINK, link);
     }
     Ok(response)
 }
 
-/// The tasks of rows that begin at the caller: no row, no user; a single row of nulls, no tasks.
-fn tasks(rows: &[Row]) -> Result<Vec<Task>, Error> {
-    if rows.is_empty() {
-        return Err(Error::InvalidToken);
+/// The answer, of which each task becomes a part as it arrives: all of them as rows, as tasks and as JSON would be three
+/// times the memory.
+#[derive(Default)]
+struct List {
+    user_exists: bool,
+    json: Vec<u8>,
+    size_in_lambda: usize,
+    count: usize,
+    last: Option<Task>,
+    has_next: bool,
+}
+
+impl List {
+    /// Rows begin at the caller: no row, no user; a single row of nulls, no tasks.
+    fn push(&mut self, row: &Row, most: usize) -> Result<(), Error> {
+        self.user_exists = true;
+        let Some(task) = Task::from_row(row)? else { return Ok(()) };
+        self.has_next = self.count == most;
+        if self.has_next {
+            return Ok(());
+        }
+        let start = self.json.len();
+        self.json.push(if start == 0 { b'[' } else { b',' });
+        serde_json::to_writer(&mut self.json, &task).map_err(|error| {
+            tracing::error!(%error, "a task cannot be written as JSON");
+            Error::Internal
+        })?;
+        self.size_in_lambda += self.json.get(start..).map_or(0, size_in_lambda);
+        if self.size_in_lambda > MAX_BYTES {
+            return Err(Error::ListTooLarge);
+        }
+        self.count += 1;
+        self.last = Some(task);
+        Ok(())
     }
-    Ok(rows.iter().filter_map(|row| Task::from_row(row).transpose()).collect::<Result<_, _>>()?)
+
+    fn finish(mut self) -> Result<Self, Error> {
+        if !self.user_exists {
+            return Err(Error::InvalidToken);
+        }
+        if self.json.is_empty() {
+            self.json.push(b'[');
+        }
+        self.json.push(b']');
+        Ok(self)
+    }
 }
 
 /// `$1` user, `$2` completed, `$3` priority, `$4` tag, `$5` search, `$6` and `$7` the cursor's key and id, `$8` limit.
 ///
-/// A parameter that is null filters nothing; PostgreSQL plans an unnamed statement with its parameters' values, so
-/// what does not filter costs nothing either. The inner ORDER BY follows an index and stops at the limit; the outer
-/// one holds the order across the join.
-fn statement(sort_by: SortBy, order: Order) -> String {
+/// What was not asked for is not in it, as PostgreSQL plans it anew each time. A page is a subquery, so that it is read in
+/// the order of an index up to its limit and nothing is sorted but the page. Of the whole list nothing would be saved, and
+/// a subquery takes longer to plan.
+fn statement(query: &ListQuery) -> String {
+    let ListQuery { sort_by, order, .. } = *query;
     let key = |column: &str| match (sort_by, order) {
         (SortBy::DueDate, Order::Asc) => format!("coalesce({column}::timestamp, 'infinity'::timestamp)"),
         (SortBy::DueDate, Order::Desc) => format!("coalesce({column}::timestamp, '-infinity'::timestamp)"),
@@ -203,22 +234,31 @@ fn statement(sort_by: SortBy, order: Order) -> String {
         Order::Desc => ("DESC", "<"),
     };
     let (of_task, of_cursor) = (key(column), key("$6"));
+    let in_order = format!("ORDER BY {of_task} {direction}, t.id {direction} LIMIT $8");
+
+    let mut filter = "t.user_id = $1".to_owned();
+    for (is_asked_for, condition) in [
+        (query.completed.is_some(), "t.completed = $2"),
+        (query.priority.is_some(), "t.priority = $3::task_priority"),
+        (query.tag.is_some(), "lower($4) = ANY (string_to_array(lower(t.tags), ','))"),
+        (
+            query.search.is_some(),
+            "(strpos(lower(t.title), lower($5)) > 0 OR strpos(lower(t.description), lower($5)) > 0)",
+        ),
+        (query.cursor.is_some(), &format!("({of_task}, t.id) {beyond} ({of_cursor}, $7)")),
+    ] {
+        if is_asked_for {
+            filter += " AND ";
+            filter += condition;
+        }
+    }
+    let (tasks, of_user) = match query.limit {
+        Some(_) => (format!("(SELECT * FROM tasks t WHERE {filter} {in_order})"), "true"),
+        None => ("tasks".to_owned(), filter.as_str()),
+    };
     format!(
-        "SELECT {columns} FROM users me LEFT JOIN (
-             SELECT * FROM tasks t
-             WHERE t.user_id = $1
-               AND ($2 IS NULL OR t.completed = $2)
-               AND ($3 IS NULL OR t.priority = $3::task_priority)
-               AND ($4 IS NULL OR lower($4) = ANY (string_to_array(lower(t.tags), ',')))
-               AND ($5 IS NULL OR strpos(lower(t.title), lower($5)) > 0
-                               OR strpos(lower(t.description), lower($5)) > 0)
-               AND ($7 IS NULL OR ({of_task}, t.id) {beyond} ({of_cursor}, $7))
-             ORDER BY {of_task} {direction}, t.id {direction}
-             LIMIT $8
-         ) t ON true
-         WHERE me.id = $1
-         ORDER BY {of_task} {direction}, t.id {direction}",
-        columns = columns!(),
+        "SELECT {} FROM users me LEFT JOIN {tasks} t ON {of_user} WHERE me.id = $1 {in_order}",
+        columns!()
     )
 }
 
@@ -242,6 +282,7 @@ fn next_link(Prefix(prefix): Prefix, query: Option<&str>, cursor: &Cursor) -> Re
 #[cfg(test)]
 mod tests {
     use proptest::{collection::vec, prelude::*};
+    use serde_json::json;
 
     use super::*;
 
@@ -268,68 +309,56 @@ mod tests {
         (client, user)
     }
 
-    #[derive(Clone, Copy, Default)]
-    struct Parameters<'a> {
-        completed: Option<bool>,
-        priority: Option<&'a str>,
-        tag: Option<&'a str>,
-        search: Option<&'a str>,
-        key: Option<&'a str>,
-        id: Option<uuid::Uuid>,
-        limit: Option<i64>,
-    }
-
-    async fn plan(
-        client: &tokio_postgres::Client,
-        user: uuid::Uuid,
-        sort_by: SortBy,
-        order: Order,
-        of: Parameters<'_>,
-    ) -> String {
+    async fn plan(client: &tokio_postgres::Client, user: uuid::Uuid, query: &ListQuery) -> String {
         let params: &[shared::db::Param<'_>] = &[
             (&user, Type::UUID),
-            (&of.completed, Type::BOOL),
-            (&of.priority, Type::TEXT),
-            (&of.tag, Type::TEXT),
-            (&of.search, Type::TEXT),
-            (&of.key, Type::TEXT),
-            (&of.id, Type::UUID),
-            (&of.limit, Type::INT8),
+            (&query.completed, Type::BOOL),
+            (&query.priority.map(Priority::as_str), Type::TEXT),
+            (&query.tag, Type::TEXT),
+            (&query.search, Type::TEXT),
+            (&query.cursor.as_ref().and_then(Cursor::key), Type::TEXT),
+            (&query.cursor.as_ref().map(|cursor| cursor.id), Type::UUID),
+            (&i64::from(query.limit.unwrap_or(200)), Type::INT8),
         ];
-        let rows =
-            client.query_typed(&format!("EXPLAIN {}", statement(sort_by, order)), params).await.unwrap();
+        let rows = client.query_typed(&format!("EXPLAIN {}", statement(query)), params).await.unwrap();
         rows.iter().map(|row| row.get::<_, String>(0) + "\n").collect()
     }
 
-    /// Each order, the index it follows, and a key in the middle.
-    const ORDERS: [(SortBy, Order, &str, &str); 8] = [
-        (SortBy::DueDate, Order::Asc, "tasks_by_due_date", "2026-06-01T00:00:00"),
-        (SortBy::DueDate, Order::Desc, "tasks_by_due_date_desc", "2026-06-01T00:00:00"),
-        (SortBy::Priority, Order::Asc, "tasks_by_priority", "medium"),
-        (SortBy::Priority, Order::Desc, "tasks_by_priority", "medium"),
-        (SortBy::Title, Order::Asc, "tasks_by_title", "8"),
-        (SortBy::Title, Order::Desc, "tasks_by_title", "8"),
-        (SortBy::CreatedAt, Order::Asc, "tasks_by_created_at", "2026-01-03T00:00:00Z"),
-        (SortBy::CreatedAt, Order::Desc, "tasks_by_created_at", "2026-01-03T00:00:00Z"),
+    /// A page in the middle of the order.
+    fn cursor(order: Order, sort_by: &str, key: &str) -> Cursor {
+        let cursor = json!({ "order": order, "sort_by": sort_by, "key": key, "id": uuid::Uuid::nil() });
+        serde_json::from_value(cursor).unwrap()
+    }
+
+    /// Each order, its name and its index, and a key in the middle.
+    const ORDERS: [(SortBy, Order, &str, &str, &str); 8] = [
+        (SortBy::DueDate, Order::Asc, "due_date", "tasks_by_due_date", "2026-06-01T00:00:00"),
+        (SortBy::DueDate, Order::Desc, "due_date", "tasks_by_due_date_desc", "2026-06-01T00:00:00"),
+        (SortBy::Priority, Order::Asc, "priority", "tasks_by_priority", "medium"),
+        (SortBy::Priority, Order::Desc, "priority", "tasks_by_priority", "medium"),
+        (SortBy::Title, Order::Asc, "title", "tasks_by_title", "8"),
+        (SortBy::Title, Order::Desc, "title", "tasks_by_title", "8"),
+        (SortBy::CreatedAt, Order::Asc, "created_at", "tasks_by_created_at", "2026-01-03T00:00:00Z"),
+        (SortBy::CreatedAt, Order::Desc, "created_at", "tasks_by_created_at", "2026-01-03T00:00:00Z"),
     ];
 
     #[tokio::test]
     async fn no_list_reads_the_tasks_of_100_000_others() {
         let (client, user) = user_with(100).await;
-        let filters = [
-            Parameters::default(),
-            Parameters { completed: Some(true), ..Default::default() },
-            Parameters { priority: Some("high"), ..Default::default() },
-            Parameters { tag: Some("home"), ..Default::default() },
-            Parameters { search: Some("about 7"), ..Default::default() },
+        let filters: [fn(&mut ListQuery); 5] = [
+            |_| {},
+            |query| query.completed = Some(true),
+            |query| query.priority = parse_priority("high".to_owned()).unwrap(),
+            |query| query.tag = Some("home".to_owned()),
+            |query| query.search = Some("about 7".to_owned()),
         ];
-        for (sort_by, order, _, key) in ORDERS {
+        for (sort_by, order, name, _, key) in ORDERS {
             for filter in filters {
-                for (key, id, limit) in
-                    [(None, None, None), (None, None, Some(51)), (Some(key), Some(user), Some(51))]
-                {
-                    let plan =
-                        plan(&client, user, sort_by, order, Parameters { key, id, limit, ..filter }).await;
+                for (limit, is_first) in [(None, true), (Some(50), true), (Some(50), false)] {
+                    let cursor = Some(cursor(order, name, key)).filter(|_| !is_first);
+                    let mut query = ListQuery { sort_by, order, limit, cursor, ..Default::default() };
+                    filter(&mut query);
+                    let plan = plan(&client, user, &query).await;
                     assert!(!plan.contains("Seq Scan"), "{plan}");
                     assert!(
                         plan.contains("Index Cond: (user_id = ") || plan.contains("Index Cond: ((user_id = "),
@@ -343,16 +372,16 @@ mod tests {
     #[tokio::test]
     async fn a_page_of_10_000_tasks_is_read_in_order_from_where_the_cursor_points() {
         let (client, user) = user_with(10_000).await;
-        for (sort_by, order, index, key) in ORDERS {
-            for (key, id) in [(None, None), (Some(key), Some(user))] {
-                let of = Parameters { key, id, limit: Some(51), ..Default::default() };
-                let plan = plan(&client, user, sort_by, order, of).await;
-                let (_, page) = plan.split_once("Limit").unwrap_or_else(|| panic!("{plan}"));
+        for (sort_by, order, name, index, key) in ORDERS {
+            for cursor in [None, Some(cursor(order, name, key))] {
+                let starts_at_cursor = cursor.is_some();
+                let query = ListQuery { sort_by, order, limit: Some(50), cursor, ..Default::default() };
+                let plan = plan(&client, user, &query).await;
+                let (_, page) = plan.split_once("->  Limit").unwrap_or_else(|| panic!("{plan}"));
                 assert!(page.contains(&format!(" using {index} on tasks t")), "{plan}");
                 assert!(!page.contains("Sort"), "{plan}");
-                let starts_at_cursor =
-                    page.lines().any(|line| line.contains("Index Cond") && line.contains("ROW("));
-                assert_eq!(starts_at_cursor, key.is_some(), "{plan}");
+                let condition = page.lines().find(|line| line.contains("Index Cond")).unwrap();
+                assert_eq!(condition.contains("ROW("), starts_at_cursor, "{plan}");
             }
         }
     }
@@ -384,10 +413,7 @@ mod tests {
         ) {
             let pairs: Vec<_> = sent.iter().map(|(name, value)| format!("{name}={value}")).collect();
             let query = pairs.join("&");
-            let cursor = serde_json::from_value(serde_json::json!({
-                "order": "asc", "sort_by": "title", "key": "a", "id": uuid::Uuid::nil(),
-            }));
-            let cursor: Cursor = cursor.unwrap();
+            let cursor = cursor(Order::Asc, "title", "a");
             let link = next_link(Prefix("/api"), Some(&query), &cursor).unwrap();
             let link = link.to_str().unwrap().strip_prefix("</api/tasks?").unwrap();
             let (next, relation) = link.split_once('>').unwrap();
