@@ -70,8 +70,18 @@ impl Config {
         Error::new(format!("{name} is not set{parameter}: it should be {form}"))
     }
 
-    /// `DATABASE_URL` and `DATABASE_MAX_CONNECTIONS` (1 to 1,000, default 1: a Lambda function answers one
-    /// request at a time).
+    /// `AWS_LAMBDA_MAX_CONCURRENCY`: how many requests this process answers at a time (1 to 10,000, default 1). Lambda sets
+    /// it on [Managed Instances][lmi].
+    ///
+    /// [lmi]: https://docs.aws.amazon.com/lambda/latest/dg/lambda-managed-instances.html
+    ///
+    /// # Errors
+    /// When it is not a number in that range.
+    pub fn max_concurrency(&self) -> Result<usize, Error> {
+        self.number("AWS_LAMBDA_MAX_CONCURRENCY", 1, 1..=10_000)
+    }
+
+    /// `DATABASE_URL` and `DATABASE_MAX_CONNECTIONS` (1 to 1,000, default as many as requests are answered at a time).
     ///
     /// The URL is taken as Neon shows it. Of `sslmode`, `disable` never uses TLS, `allow` and `prefer` use it where
     /// the server offers it, and `require`, `verify-ca` and `verify-full` insist; TLS always verifies the chain and
@@ -89,7 +99,8 @@ impl Config {
                  characters of the password percent-encoded"
             ))
         })?;
-        let max_connections = self.number("DATABASE_MAX_CONNECTIONS", 1, 1..=1000)?;
+        let default = self.max_concurrency()?.min(1000);
+        let max_connections = self.number("DATABASE_MAX_CONNECTIONS", default, 1..=1000)?;
         Ok(Database { postgres, root_certificates, max_connections })
     }
 

@@ -2,17 +2,22 @@
 
 use std::{
     convert::Infallible,
-    panic::{self, AssertUnwindSafe, PanicHookInfo},
+    panic::{self, PanicHookInfo},
     process::ExitCode,
 };
 
 use axum::Router;
+use http_body_util::BodyExt;
 use lambda_http::{
-    Adapter, LambdaEvent, Service, aws_lambda_events::apigw::ApiGatewayV2httpRequest, lambda_runtime,
-    request::LambdaRequest, service_fn,
+    Body, LambdaEvent, Request, Service,
+    aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse},
+    lambda_runtime,
+    request::LambdaRequest,
+    service_fn,
 };
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::value::RawValue;
+use tokio::runtime::{Builder, Runtime};
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::{
@@ -26,38 +31,72 @@ use crate::{
 /// configuration and the database. A missing or unfit variable ends the process with a sentence that names it. A
 /// database that cannot be reached does not: the function starts all the same, and each invocation tries again and
 /// answers 503.
-pub async fn run(
-    secrets: &[&str],
-    build: impl FnOnce(&Config, Db) -> Result<Router, config::Error>,
-) -> ExitCode {
-    let mut config = Config::from_env();
+///
+/// It answers one event at a time, in one thread, unless Lambda sets `AWS_LAMBDA_MAX_CONCURRENCY`, which it does on
+/// [Managed Instances][lmi].
+///
+/// [lmi]: https://docs.aws.amazon.com/lambda/latest/dg/lambda-managed-instances.html
+pub fn run(secrets: &[&str], build: impl FnOnce(&Config, Db) -> Result<Router, config::Error>) -> ExitCode {
+    let config = Config::from_env();
     init_log(&config);
-    // Without it lambda_runtime panics.
-    if config.get("AWS_LAMBDA_RUNTIME_API").is_none() {
-        return fail(
-            &"AWS_LAMBDA_RUNTIME_API is not set: this runs under Lambda, `cargo lambda watch` or `sam local`; \
-              without them `cargo dev` answers the same requests",
-        );
-    }
-    if let Err(error) = parameters::complete(&mut config, secrets).await {
-        return fail(&error);
-    }
-    let db = match Db::new(&config) {
-        Ok(db) => db,
-        Err(error) => return fail(&error),
-    };
-    let routes = match build(&config, db.clone()) {
-        Ok(routes) => routes,
-        Err(error) => return fail(&error),
-    };
-    // The first request should not have to wait for it.
-    db.warm_up().await;
     let function = config.get("AWS_LAMBDA_FUNCTION_NAME").unwrap_or("unknown").to_owned();
     let log = move |answered: &Answered| telemetry::to_cloudwatch(&function, answered);
-    match lambda_runtime::run(answer_events(routes, log)).await {
+    let running = executor(&config).and_then(|executor| {
+        executor.block_on(async {
+            let routes = init(config, secrets, build).await?;
+            // Without the layer of lambda_runtime::run, a span for each request: ours says more.
+            let runtime = lambda_runtime::Runtime::new(answer_events(routes, log));
+            // A task, because each time that the future of block_on is woken costs a system call.
+            let ended = tokio::spawn(runtime.run_concurrent()).await;
+            let error = ended.map_err(Into::into).flatten().err();
+            error.map_or(Ok(()), |error: lambda_http::Error| Err(config::Error::new(error.to_string())))
+        })
+    });
+    match running {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => fail(&error),
+        Err(error) => {
+            tracing::error!("{error}");
+            ExitCode::FAILURE
+        }
     }
+}
+
+/// Threads cost memory and a little time, so there are no more than it takes.
+fn executor(config: &Config) -> Result<Runtime, config::Error> {
+    let mut executor = match config.max_concurrency()? {
+        1 => Builder::new_current_thread(),
+        _ => Builder::new_multi_thread(),
+    };
+    let executor = executor.enable_all().build();
+    executor.map_err(|error| config::Error::new(format!("the executor cannot be started: {error}")))
+}
+
+/// All that can be done before the first event. The database is connected to from the moment its URL is known.
+async fn init(
+    mut config: Config,
+    secrets: &[&str],
+    build: impl FnOnce(&Config, Db) -> Result<Router, config::Error>,
+) -> Result<Router, config::Error> {
+    // Without it lambda_runtime panics.
+    if config.get("AWS_LAMBDA_RUNTIME_API").is_none() {
+        return Err(config::Error::new(
+            "AWS_LAMBDA_RUNTIME_API is not set: this runs under Lambda, `cargo lambda watch` or `sam local`; \
+             without them `cargo dev` answers the same requests"
+                .to_owned(),
+        ));
+    }
+    let connect = |config: &Config| {
+        let db = Db::new(config)?;
+        let connecting = db.clone();
+        Ok((db, tokio::spawn(async move { connecting.warm_up().await })))
+    };
+    let early = config.get("DATABASE_URL").map(|_| connect(&config)).transpose()?;
+    parameters::complete(&mut config, secrets).await?;
+    let (db, connecting) = early.map_or_else(|| connect(&config), Ok)?;
+    let routes = build(&config, db)?;
+    // The first request should not have to wait for it. What it panics at has been logged.
+    let _ = connecting.await;
+    Ok(routes)
 }
 
 /// A function as Lambda calls it: an event of API Gateway's HTTP API (payload version 2.0) in, the answer's JSON out.
@@ -67,18 +106,42 @@ pub async fn run(
 pub fn answer_events(
     routes: Router,
     log: impl Fn(&Answered) + Clone + Send + Sync + 'static,
-) -> impl Service<LambdaEvent<Box<RawValue>>, Response = impl Serialize, Error = Infallible> {
-    let mut answers = Adapter::from(http::finish(routes, log.clone()));
-    let mut refuses = Adapter::from(http::refuse(log));
-    service_fn(move |LambdaEvent { payload, context }: LambdaEvent<Box<RawValue>>| {
-        let read = panic::catch_unwind(AssertUnwindSafe(|| {
-            let request = serde_json::from_str(payload.get()).ok()?;
-            Some(answers.call(LambdaEvent::new(LambdaRequest::ApiGatewayV2(request), context.clone())))
-        }));
-        read.ok().flatten().unwrap_or_else(|| {
-            refuses.call(LambdaEvent::new(LambdaRequest::ApiGatewayV2(only_the_id(&payload)), context))
-        })
+) -> impl Service<
+    LambdaEvent<Box<RawValue>>,
+    Response = ApiGatewayV2httpResponse,
+    Error = Infallible,
+    Future = impl Future<Output = Result<ApiGatewayV2httpResponse, Infallible>> + Send,
+> + Clone
++ Send {
+    let answers = http::finish(routes, log.clone());
+    let refuses = http::refuse(log);
+    service_fn(move |LambdaEvent { payload, .. }: LambdaEvent<Box<RawValue>>| {
+        let read = panic::catch_unwind(|| {
+            let event = serde_json::from_str(payload.get()).ok()?;
+            Some(Request::from(LambdaRequest::ApiGatewayV2(event)))
+        });
+        match read {
+            Ok(Some(request)) => answer(answers.clone(), request),
+            _ => answer(refuses.clone(), LambdaRequest::ApiGatewayV2(only_the_id(&payload)).into()),
+        }
     })
+}
+
+/// Not by lambda_http's `Adapter`, which cannot be sent to another thread with axum's answers, and copies them.
+async fn answer(mut routes: Router, request: Request) -> Result<ApiGatewayV2httpResponse, Infallible> {
+    let (parts, body) = routes.call(request).await?.into_parts();
+    let mut response = ApiGatewayV2httpResponse::default();
+    response.status_code = parts.status.as_u16().into();
+    response.headers = parts.headers;
+    match body.collect().await {
+        // All that we answer is text.
+        Ok(body) => response.body = String::from_utf8(body.to_bytes().into()).ok().map(Body::Text),
+        Err(error) => {
+            tracing::error!(%error, "answer cannot be sent");
+            response.status_code = 500;
+        }
+    }
+    Ok(response)
 }
 
 /// A request of which nothing is known but the id that API Gateway gave it, if that.
@@ -119,9 +182,4 @@ fn init_log(config: &Config) {
         let place = panic.location().map(ToString::to_string);
         tracing::error!(place, "panic");
     }));
-}
-
-fn fail(error: &dyn std::fmt::Display) -> ExitCode {
-    tracing::error!("{error}");
-    ExitCode::FAILURE
 }

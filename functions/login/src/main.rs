@@ -4,7 +4,6 @@ use std::process::ExitCode;
 
 use login::{App, SECRETS, router};
 
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> ExitCode {
-    shared::run(SECRETS, |config, db| App::new(config, db).map(router)).await
+fn main() -> ExitCode {
+    shared::run(SECRETS, |config, db| App::new(config, db).map(router))
 }

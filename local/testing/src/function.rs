@@ -1,5 +1,6 @@
 #![expect(clippy::disallowed_types, reason = "the Runtime API has no errors of ours")]
 
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fmt;
 use std::net::Ipv4Addr;
@@ -193,6 +194,31 @@ impl Function {
                 _ => {}
             }
         }
+    }
+
+    /// Sends events all at once, as Lambda does to a function that answers several at a time, and waits for their answers,
+    /// which it returns in the events' order.
+    ///
+    /// # Errors
+    /// As [`Function::invoke`], for any of them.
+    pub async fn invoke_all(&mut self, events: &[Value]) -> Result<Vec<Value>, Failure> {
+        self.init().await?;
+        let mut waiting = Vec::new();
+        for event in events {
+            self.invocations += 1;
+            let id = format!("8476a536-e9f4-11e8-9739-{:012x}", self.invocations);
+            waiting.push(id.clone());
+            let _ = self.events.send(Event { id, body: event.to_string() });
+        }
+        let mut answers = BTreeMap::new();
+        while answers.len() < waiting.len() {
+            match self.report().await? {
+                Report::Response { id, body } => _ = answers.insert(id, json(&body)),
+                Report::Error { body, .. } => return Err(Failure::Error(json(&body))),
+                Report::Ready(_) | Report::InitError { .. } => {}
+            }
+        }
+        Ok(waiting.iter().filter_map(|id| answers.remove(id)).collect())
     }
 
     /// The number of its process.
