@@ -301,6 +301,24 @@ mod tests {
     }
 
     #[test]
+    fn there_are_as_many_connections_as_requests_at_a_time_unless_it_is_said() {
+        let max_connections = |concurrency, connections| {
+            let url = ("DATABASE_URL", NEON);
+            let variables =
+                [("AWS_LAMBDA_MAX_CONCURRENCY", concurrency), ("DATABASE_MAX_CONNECTIONS", connections), url];
+            config(variables)
+                .database()
+                .map(|database| database.max_connections)
+                .map_err(|error| error.to_string())
+        };
+        assert_eq!(max_connections("", ""), Ok(1));
+        assert_eq!(max_connections("64", ""), Ok(64));
+        assert_eq!(max_connections("64", "10"), Ok(10));
+        let sentence = max_connections("many", "").unwrap_err();
+        assert!(sentence.starts_with("AWS_LAMBDA_MAX_CONCURRENCY is `many`"), "{sentence}");
+    }
+
+    #[test]
     fn libpqs_modes_that_verify_are_one() {
         for mode in ["require", "verify-ca", "verify-full"] {
             let url = format!("postgres://u:p@db.example.com/d?sslmode={mode}&pgbouncer=true");

@@ -332,14 +332,14 @@ mod tests {
 
     /// Each order, its name and its index, and a key in the middle.
     const ORDERS: [(SortBy, Order, &str, &str, &str); 8] = [
-        (SortBy::DueDate, Order::Asc, "due_date", "tasks_by_due_date", "2026-06-01T00:00:00"),
-        (SortBy::DueDate, Order::Desc, "due_date", "tasks_by_due_date_desc", "2026-06-01T00:00:00"),
-        (SortBy::Priority, Order::Asc, "priority", "tasks_by_priority", "medium"),
-        (SortBy::Priority, Order::Desc, "priority", "tasks_by_priority", "medium"),
-        (SortBy::Title, Order::Asc, "title", "tasks_by_title", "8"),
-        (SortBy::Title, Order::Desc, "title", "tasks_by_title", "8"),
-        (SortBy::CreatedAt, Order::Asc, "created_at", "tasks_by_created_at", "2026-01-03T00:00:00Z"),
-        (SortBy::CreatedAt, Order::Desc, "created_at", "tasks_by_created_at", "2026-01-03T00:00:00Z"),
+        (SortBy::DueDate, Order::Asc, "due_date", "tasks_list_due_date", "2026-06-01T00:00:00"),
+        (SortBy::DueDate, Order::Desc, "due_date", "tasks_list_due_date_desc", "2026-06-01T00:00:00"),
+        (SortBy::Priority, Order::Asc, "priority", "tasks_list_priority", "medium"),
+        (SortBy::Priority, Order::Desc, "priority", "tasks_list_priority", "medium"),
+        (SortBy::Title, Order::Asc, "title", "tasks_list_title", "8"),
+        (SortBy::Title, Order::Desc, "title", "tasks_list_title", "8"),
+        (SortBy::CreatedAt, Order::Asc, "created_at", "tasks_list_created_at", "2026-01-03T00:00:00Z"),
+        (SortBy::CreatedAt, Order::Desc, "created_at", "tasks_list_created_at", "2026-01-03T00:00:00Z"),
     ];
 
     #[tokio::test]
@@ -382,6 +382,24 @@ mod tests {
                 assert!(!page.contains("Sort"), "{plan}");
                 let condition = page.lines().find(|line| line.contains("Index Cond")).unwrap();
                 assert_eq!(condition.contains("ROW("), starts_at_cursor, "{plan}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn what_a_filter_leaves_out_of_a_page_is_not_read_from_the_table() {
+        let (client, user) = user_with(10_000).await;
+        for (sort_by, order, _, index, _) in ORDERS {
+            for (completed, priority) in
+                [(Some(false), None), (Some(true), Some("high")), (None, Some("low"))]
+            {
+                let priority = priority.and_then(|priority| Priority::new(priority).ok());
+                let query =
+                    ListQuery { sort_by, order, completed, priority, limit: Some(50), ..Default::default() };
+                let plan = plan(&client, user, &query).await;
+                let (_, page) = plan.split_once("->  Limit").unwrap_or_else(|| panic!("{plan}"));
+                assert!(page.contains(&format!(" using {index} on tasks t")), "{plan}");
+                assert!(!page.contains("Filter") && !page.contains("Sort"), "{plan}");
             }
         }
     }

@@ -154,6 +154,22 @@ pub async fn round_trips(binary: &str, way: Way) -> u64 {
     proxy.turns() - before
 }
 
+/// How many round trips a starting function takes to connect, and to which version of PostgreSQL.
+pub async fn round_trips_of_a_cold_start(binary: &str, way: Way) -> (u64, i32) {
+    let database = Database::by(way, 1).await;
+    let proxy = Proxy::start(&database.url).await;
+    // So that what needs no answer is not mistaken for waiting: with TLS, the server's session tickets.
+    proxy.delay(Duration::from_millis(20));
+    let mut function = start(binary, proxy.url()).await;
+    function.init().await.unwrap();
+    assert_eq!(proxy.connections(), 1);
+    let turns = proxy.turns();
+    assert_eq!(status(&function.invoke(&event("tasks-list.json")).await.unwrap()), 200);
+    assert_eq!((proxy.connections(), proxy.turns()), (1, turns + 1), "the first request connected");
+    let version = database.sql.query_one("SELECT current_setting('server_version_num')::int", &[]).await;
+    (turns, version.unwrap().get(0))
+}
+
 /// Ten functions at once through a PgBouncer that has one connection.
 pub async fn ten_through_one(binary: &str) -> Outcome {
     let database = Database::by(Way::PgBouncer, 1).await;

@@ -205,6 +205,7 @@ pub async fn round_trips(way: impl AsyncFnOnce(&str) -> Proxy) -> Vec<(&'static 
     note("POST /auth/login", api.post("/auth/login").json(&credentials(&ada.email)).await.status, 200);
     note("POST /auth/signup", api.post("/auth/signup").json(&credentials("b@example.com")).await.status, 201);
     note("GET /health", api.get("/health").send().await.status, 200);
+    note("GET /tasks without a token", api.get("/tasks").send().await.status, 401);
     trips
 }
 
