@@ -57,16 +57,22 @@ mod ssm {
         error::{ProvideErrorMetadata, SdkError},
         operation::get_parameters::GetParametersError,
     };
-    use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+    use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode};
+
+    /// Who AWS's certificates are of. The SDK would otherwise read the system's authorities, some hundred files, at each start.
+    const AUTHORITIES: &[u8] = include_bytes!("amazon-root-certificates.pem");
 
     /// How long one try may take.
     const ATTEMPT_TIMEOUT: Duration = Duration::from_millis(1500);
 
     /// Names and values of those `parameters` that exist.
     pub(super) async fn get(parameters: &[String]) -> Result<Vec<(String, String)>, String> {
+        let tls =
+            TlsContext::builder().with_trust_store(TrustStore::empty().with_pem_certificate(AUTHORITIES));
         // The SDK's own default is aws-lc-rs; ring is here for the database already.
         let http = aws_smithy_http_client::Builder::new()
             .tls_provider(Provider::Rustls(CryptoMode::Ring))
+            .tls_context(tls.build().map_err(|error| error.to_string())?)
             .build_https();
         let sdk = aws_config::defaults(BehaviorVersion::latest())
             .http_client(http)
@@ -112,4 +118,21 @@ mod ssm {
 
     const THROUGHPUT: &str = "too many functions start at once for it, unless higher throughput is turned on in the \
                               settings of Parameter Store";
+
+    #[cfg(test)]
+    mod tests {
+        use rustls::{
+            RootCertStore,
+            pki_types::{CertificateDer, pem::PemObject},
+        };
+
+        #[test]
+        fn the_authorities_are_five_certificates() {
+            let mut roots = RootCertStore::empty();
+            for certificate in CertificateDer::pem_slice_iter(super::AUTHORITIES) {
+                roots.add(certificate.unwrap()).unwrap();
+            }
+            assert_eq!(roots.len(), 5);
+        }
+    }
 }
