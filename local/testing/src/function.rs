@@ -6,7 +6,7 @@ use std::fmt;
 use std::net::Ipv4Addr;
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use axum::Router;
@@ -56,6 +56,8 @@ enum Report {
     Response {
         id: String,
         body: Bytes,
+        /// The time since its event was sent.
+        took: Duration,
     },
     Error {
         id: String,
@@ -180,15 +182,24 @@ impl Function {
     /// # Errors
     /// The function reported an error, ended, or took more than 30 s.
     pub async fn invoke(&mut self, event: &Value) -> Result<Value, Failure> {
+        Ok(json(&self.timed(event.to_string()).await?.0))
+    }
+
+    /// As [`Function::invoke`]: the answer's bytes, and how long it took from the event's sending to their arrival, which
+    /// is what Lambda would bill.
+    ///
+    /// # Errors
+    /// As [`Function::invoke`].
+    pub async fn timed(&mut self, event: String) -> Result<(Bytes, Duration), Failure> {
         self.init().await?;
         self.invocations += 1;
         let expected = format!("8476a536-e9f4-11e8-9739-{:012x}", self.invocations);
-        let event = Event { id: expected.clone(), body: event.to_string() };
+        let event = Event { id: expected.clone(), body: event };
         // Nobody to send it to means that the API is gone, and then there is no report either.
         let _ = self.events.send(event);
         loop {
             match self.report().await? {
-                Report::Response { id, body } if id == expected => return Ok(json(&body)),
+                Report::Response { id, body, took } if id == expected => return Ok((body, took)),
                 Report::Error { id, body } if id == expected => return Err(Failure::Error(json(&body))),
                 // Of an invocation that had been given up.
                 _ => {}
@@ -307,13 +318,15 @@ fn runtime_api(events: UnboundedReceiver<Event>, reports: UnboundedSender<Report
         .route("/2018-06-01/runtime/init/error", post(init_error))
         // A response may have 6 MB.
         .layer(DefaultBodyLimit::disable())
-        .with_state(Api { events, reports })
+        .with_state(Api { events, reports, sent: Arc::new(Mutex::new(Instant::now())) })
 }
 
 #[derive(Clone)]
 struct Api {
     events: Arc<tokio::sync::Mutex<UnboundedReceiver<Event>>>,
     reports: UnboundedSender<Report>,
+    /// When the last event was.
+    sent: Arc<Mutex<Instant>>,
 }
 
 impl Api {
@@ -321,6 +334,10 @@ impl Api {
         // Nobody listens any more when the test is over.
         let _ = self.reports.send(report);
         StatusCode::ACCEPTED
+    }
+
+    fn sent(&self) -> MutexGuard<'_, Instant> {
+        self.sent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -341,11 +358,13 @@ async fn next(State(api): State<Api>) -> Response {
             "Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700;Parent=9a9197af755a6419;Sampled=0",
         ),
     ];
+    *api.sent() = Instant::now();
     (headers, body).into_response()
 }
 
 async fn response(State(api): State<Api>, UrlPath(id): UrlPath<String>, body: Bytes) -> StatusCode {
-    api.accept(Report::Response { id, body })
+    let took = api.sent().elapsed();
+    api.accept(Report::Response { id, body, took })
 }
 
 async fn error(State(api): State<Api>, UrlPath(id): UrlPath<String>, body: Bytes) -> StatusCode {

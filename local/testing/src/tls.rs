@@ -1,10 +1,14 @@
 //! A PostgreSQL with TLS, whose certificate is of an authority of the test's own.
 
-use std::{fs, path::PathBuf};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use database::Server;
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use tempfile::TempDir;
+use tokio_postgres::Client;
 
 /// A server with TLS for `localhost` and SCRAM, and a database with the migrations' tables. It goes when this is
 /// dropped, its files too.
@@ -27,6 +31,8 @@ async fn start() -> Result<Tls, Box<dyn std::error::Error>> {
     let authority_key = KeyPair::generate()?;
     let mut authority = CertificateParams::new([])?;
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    // By default both have one name, which OpenSSL takes for a certificate that signed itself.
+    authority.distinguished_name.push(DnType::CommonName, "the tests' authority");
     let authority_certificate = authority.self_signed(&authority_key)?;
     let key = KeyPair::generate()?;
     let certificate = CertificateParams::new(["localhost".to_owned()])?
@@ -66,6 +72,19 @@ impl Tls {
     /// The database, with all that a connection can be secured by.
     pub fn secure_url(&self) -> String {
         self.url("localhost", "sslmode=verify-full&channel_binding=require&sslrootcert={authority}")
+    }
+
+    /// A connection to the database in the clear.
+    ///
+    /// # Errors
+    /// The server is not there any more.
+    pub async fn client(&self) -> Result<Client, tokio_postgres::Error> {
+        Ok(crate::connect(&self.url).await?.0)
+    }
+
+    /// A file with the certificate of the authority.
+    pub fn authority(&self) -> &Path {
+        &self.authority
     }
 
     /// The database in the clear, to look behind.
