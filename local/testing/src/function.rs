@@ -224,7 +224,7 @@ impl Function {
         let mut answers = BTreeMap::new();
         while answers.len() < waiting.len() {
             match self.report().await? {
-                Report::Response { id, body } => _ = answers.insert(id, json(&body)),
+                Report::Response { id, body, .. } => _ = answers.insert(id, json(&body)),
                 Report::Error { body, .. } => return Err(Failure::Error(json(&body))),
                 Report::Ready(_) | Report::InitError { .. } => {}
             }
