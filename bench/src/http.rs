@@ -1,4 +1,4 @@
-//! The whole backend on a port, `cargo dev`'s release build and FastAPI under uvicorn, asked for the same list by `wrk`.
+//! The whole backend on a port, asked for a list by `wrk`: `cargo dev`'s release build, and FastAPI under uvicorn.
 
 use std::{
     collections::BTreeMap,

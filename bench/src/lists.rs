@@ -190,8 +190,8 @@ async fn pages(binaries: &Binaries, tls: &Tls) -> Result<String, Error> {
     head.push("times that of 100");
     let verdict = |is_met| if is_met { "met" } else { "**missed**" };
     Ok(format!(
-        "{}\nThe slowest page of 10,000 takes {} times as long as that of 100 (goal: ≤ {GOAL_TIMES}): {}. The slowest search \
-         takes {} ms (goal: ≤ {GOAL_SEARCH_MS}): {}.\n\n",
+        "{}\nThe slowest page of 10,000 takes {} times as long as that of 100 (goal: ≤ {GOAL_TIMES}): {}. The slowest \
+         search takes {} ms (goal: ≤ {GOAL_SEARCH_MS}): {}.\n\n",
         report::table(&head, rows),
         figure(slowest_times),
         verdict(slowest_times <= GOAL_TIMES),

@@ -7,8 +7,8 @@
 //! cargo measure --help
 //! ```
 //!
-//! Linux only. The machine should have nothing else to do. As root it also measures with the CPU that a function of less
-//! memory has.
+//! Linux only. The machine should have nothing else to do. As root it also measures with the CPU that a function of
+//! less memory has.
 
 #![expect(clippy::indexing_slicing, reason = "a tool for its makers, run by hand")]
 
@@ -44,7 +44,8 @@ struct Arguments {
     /// One part alone; without, all but `profiles`
     #[command(subcommand)]
     part: Option<Part>,
-    /// Measure the functions of this folder, `.aws-sam/build` or as cargo makes them, instead of building them
+    /// Measure the functions of this folder, such as .aws-sam/build, instead of building them (`requests` wants the
+    /// floor there too)
     #[arg(long, global = true)]
     binaries: Option<PathBuf>,
 }

@@ -185,8 +185,8 @@ impl Function {
         Ok(json(&self.timed(event.to_string()).await?.0))
     }
 
-    /// As [`Function::invoke`]: the answer's bytes, and how long it took from the event's sending to their arrival, which
-    /// is what Lambda would bill.
+    /// As [`Function::invoke`]: the answer's bytes, and how long it took from the event's sending to their arrival,
+    /// which is what Lambda would bill.
     ///
     /// # Errors
     /// As [`Function::invoke`].

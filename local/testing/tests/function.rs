@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 use testing::{Failure, Function, log};
@@ -26,6 +27,16 @@ async fn each_event_gets_its_own_answer() {
     assert_eq!(first["echo"], json!({ "number": 1 }));
     assert_eq!(second["echo"], json!({ "number": 2 }));
     assert_ne!(first["id"], second["id"]);
+}
+
+#[tokio::test]
+async fn an_answer_is_timed_from_the_sending_of_its_event() {
+    let mut function = start().await;
+    function.init().await.unwrap();
+    let asked = Instant::now();
+    let (answer, took) = function.timed(json!({ "number": 1 }).to_string()).await.unwrap();
+    assert!(Duration::ZERO < took && took < asked.elapsed());
+    assert!(answer.starts_with(b"{\"echo\":{\"number\":1}"));
 }
 
 #[tokio::test]
