@@ -25,6 +25,7 @@ mod process;
 mod profiles;
 mod report;
 mod requests;
+mod scaling;
 mod statistics;
 mod target;
 
@@ -65,6 +66,8 @@ enum Part {
     Hashes,
     /// Pages of 10,000 tasks among 1,000,000
     Lists,
+    /// What 10 to 10,000 requests a second need and cost, for docs/scaling.md
+    Scaling,
     /// Release profiles, in half an hour or more: each builds `tasks` from nothing
     Profiles,
 }
@@ -92,6 +95,7 @@ async fn run(Arguments { part, binaries }: Arguments) -> Result<(), Error> {
         Some(Part::Hashes) => hashes::run(&binaries()?).await,
         Some(Part::Lists) => lists::run(&binaries()?).await,
         Some(Part::Http) => http::run().await,
+        Some(Part::Scaling) => scaling::run(&binaries()?).await,
         Some(Part::Profiles) => profiles::run().await,
         None => {
             let binaries = binaries()?;
@@ -99,6 +103,7 @@ async fn run(Arguments { part, binaries }: Arguments) -> Result<(), Error> {
             functions::run(&binaries, &[]).await?;
             hashes::run(&binaries).await?;
             lists::run(&binaries).await?;
+            scaling::run(&binaries).await?;
             http::run().await
         }
     }

@@ -1,6 +1,6 @@
 //! `tasks` as other release profiles would build it.
 
-use std::{fs, process::Command, time::Instant};
+use std::{fs, process::Command};
 
 use testing::Tls;
 
@@ -65,7 +65,6 @@ const IN_A_ROW: usize = 100;
 struct Built {
     name: &'static str,
     binaries: Binaries,
-    seconds: f64,
     starts: Vec<f64>,
     lists: Vec<f64>,
     cpu: f64,
@@ -116,7 +115,6 @@ pub async fn run() -> Result<(), Error> {
         "list p50 ms",
         "CPU a list, ms",
         "peak RSS, MiB",
-        "build s",
     ];
     let text = format!("{}\n{}", report::table(&head, rows), machine::described(&tls).await?);
     report::write(&root().join("docs/benchmarks.md"), "profiles", &text)
@@ -136,9 +134,7 @@ impl Built {
         for setting in settings {
             build.args(["--config", &format!("profile.release.{setting}")]);
         }
-        let start = Instant::now();
         succeeds(build.current_dir(root()))?;
-        let seconds = start.elapsed().as_secs_f64();
         let folder = folder.join(name.replace(' ', "-"));
         fs::create_dir_all(&folder)?;
         fs::rename(target.join("release/tasks"), folder.join("tasks"))?;
@@ -146,7 +142,6 @@ impl Built {
         Ok(Self {
             name,
             binaries: Binaries::of(folder),
-            seconds,
             starts: Vec::new(),
             lists: Vec::new(),
             cpu: 0.0,
@@ -173,7 +168,6 @@ impl Built {
             median(&self.lists).ok_or(nothing)?,
             self.cpu / self.lists.len() as f64,
             self.peak_rss,
-            self.seconds.round(),
         ];
         Ok([self.name.to_owned()].into_iter().chain(figures.map(figure)).collect())
     }

@@ -186,6 +186,11 @@ impl Running {
         self.function.pid()
     }
 
+    /// What it has written.
+    pub fn output(&self) -> String {
+        self.function.output()
+    }
+
     /// In ms, so far.
     pub fn cpu(&self) -> Result<f64, Error> {
         process::cpu_ms(self.pid())
