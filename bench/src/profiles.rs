@@ -17,14 +17,12 @@ use crate::{
 
 /// What differs from the workspace's own profile, as `cargo --config` takes it: a name and `key = value`s of
 /// `profile.release`.
-const PROFILES: [(&str, &[&str]); 8] = [
+const PROFILES: [(&str, &[&str]); 6] = [
     ("as in Cargo.toml", &[]),
     ("opt-level 3 throughout", &THROUGHOUT),
     ("opt-level s", &["opt-level='s'"]),
-    ("opt-level z", &["opt-level='z'"]),
     ("lto thin", &["lto='thin'"]),
     ("lto off", &["lto='off'"]),
-    ("codegen-units 16", &["codegen-units=16"]),
     ("panic abort", &["panic='abort'"]),
 ];
 /// What Cargo.toml has small.

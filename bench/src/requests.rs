@@ -71,6 +71,8 @@ struct Warm {
     p50: f64,
     p99: f64,
     cpu: f64,
+    /// The database's.
+    database_cpu: f64,
 }
 
 struct Trips {
@@ -177,6 +179,7 @@ impl Bench<'_> {
             for _ in 0..WARM_UP {
                 running.answer().await?;
             }
+            running.backend = Some(newest_backend(self.tls).await?);
             all.push(running);
         }
         Ok(all)
@@ -253,7 +256,7 @@ impl Bench<'_> {
         let (mut logins, mut beyonds) = (Each::new(), Each::new());
         for (before, running) in &all {
             let (login, beyond) = &samples[&running.target];
-            logins.insert(running.target, Warm::of(login, running.cpu()? - before)?);
+            logins.insert(running.target, Warm::of(login, running.cpu()? - before, 0.0)?);
             beyonds.extend(median(beyond).map(|beyond| (running.target, beyond)));
         }
         Ok((logins, beyonds))
@@ -302,6 +305,15 @@ impl Bench<'_> {
     }
 }
 
+/// The process of the server that answers whoever connected last.
+pub async fn newest_backend(tls: &Tls) -> Result<u32, Error> {
+    let sql = "SELECT pid FROM pg_stat_activity \
+               WHERE datname = current_database() AND pid <> pg_backend_pid() AND client_addr IS NOT NULL \
+               ORDER BY backend_start DESC LIMIT 1";
+    let pid: i32 = tls.client().await?.query_one(sql, &[]).await?.try_get(0)?;
+    Ok(pid.try_into()?)
+}
+
 /// Round trips and statements so far, those included that come after an answer.
 async fn settled(proxy: &Proxy) -> (u64, u64) {
     sleep(Duration::from_millis(50)).await;
@@ -310,25 +322,34 @@ async fn settled(proxy: &Proxy) -> (u64, u64) {
 
 /// Asks each some times in a row, and all of them over and over, because a machine is not always as fast.
 async fn in_turns(all: &mut [Running], in_a_row: usize) -> Result<Each<Warm>, Error> {
-    let mut samples: Each<(Vec<f64>, f64)> = Each::new();
+    let mut samples: Each<(Vec<f64>, f64, f64)> = Each::new();
     for _ in 0..ROUNDS {
         for running in &mut *all {
-            let (durations, cpu) = samples.entry(running.target).or_default();
-            let before = running.cpu()?;
+            let (durations, cpu, database_cpu) = samples.entry(running.target).or_default();
+            let before = (running.cpu()?, running.database_cpu()?);
             for _ in 0..in_a_row {
                 durations.push(running.answer().await?);
             }
-            *cpu += running.cpu()? - before;
+            *cpu += running.cpu()? - before.0;
+            *database_cpu += running.database_cpu()? - before.1;
         }
     }
-    samples.iter().map(|(target, (durations, cpu))| Ok((*target, Warm::of(durations, *cpu)?))).collect()
+    let warm =
+        |(durations, cpu, database_cpu): &(Vec<f64>, f64, f64)| Warm::of(durations, *cpu, *database_cpu);
+    samples.iter().map(|(target, samples)| Ok((*target, warm(samples)?))).collect()
 }
 
 impl Warm {
-    /// `cpu` is that of all.
-    fn of(durations: &[f64], cpu: f64) -> Result<Self, Error> {
+    /// The CPU times are those of all.
+    fn of(durations: &[f64], cpu: f64, database_cpu: f64) -> Result<Self, Error> {
         let percentile = |percent| percentile(durations, percent).ok_or("nothing was measured");
-        Ok(Self { p50: percentile(50)?, p99: percentile(99)?, cpu: cpu / durations.len() as f64 })
+        let each = |total| total / durations.len() as f64;
+        Ok(Self {
+            p50: percentile(50)?,
+            p99: percentile(99)?,
+            cpu: each(cpu),
+            database_cpu: each(database_cpu),
+        })
     }
 }
 
@@ -370,6 +391,8 @@ impl Measured {
         }
         row("CPU a list, ms", of(list, |warm| warm.cpu));
         row("CPU a create, ms", of(create, |warm| warm.cpu));
+        row("the database's CPU a list, ms", of(list, |warm| warm.database_cpu));
+        row("the database's CPU a create, ms", of(create, |warm| warm.database_cpu));
         row("peak RSS, MiB", self.peak_rss.clone());
         row("round trips of a first connection", self.connect.clone());
         for (name, _) in Request::ALL {

@@ -10,9 +10,9 @@ use crate::{
         self, HOURS_A_MONTH, MB_PER_VCPU, Request as Billed, SECONDS_A_MONTH, USD_PER_CU_HOUR,
         USD_PER_GB_LOGGED, USD_PER_MILLION_TRACES,
     },
-    machine, process, report,
+    machine, report,
     report::figure,
-    requests::{PASSWORD, ROUND_TRIP, seed},
+    requests::{PASSWORD, ROUND_TRIP, newest_backend, seed},
     root,
     statistics::median,
     target::{Database, Request, Running, Target},
@@ -78,15 +78,15 @@ async fn measure(
     for _ in 0..count / 10 {
         running.answer().await?;
     }
-    let backend = backend(tls).await?;
-    let (before, backend_before) = (running.cpu()?, process::cpu_ms(backend)?);
+    running.backend = Some(newest_backend(tls).await?);
+    let before = (running.cpu()?, running.database_cpu()?);
     let mut durations = Vec::new();
     for _ in 0..count {
         durations.push(running.answer().await?);
     }
     let each = |total: f64| total / count as f64;
-    let (cpu, database_cpu_ms) =
-        (each(running.cpu()? - before), each(process::cpu_ms(backend)? - backend_before));
+    let cpu = each(running.cpu()? - before.0);
+    let database_cpu_ms = each(running.database_cpu()? - before.1);
     let p50 = median(&durations).ok_or("nothing was measured")?;
     let billed = Billed { p50, cpu, round_trips: 1.0, round_trip: ROUND_TRIP, memory_mb };
     Ok(Kind {
@@ -98,14 +98,6 @@ async fn measure(
         log_bytes: log_bytes(&running) + LOG_EVENT_BYTES,
         usd_per_million: billed.usd_per_million(),
     })
-}
-
-/// The process of the server that answers the one function that runs.
-async fn backend(tls: &Tls) -> Result<u32, Error> {
-    let sql = "SELECT max(pid) FROM pg_stat_activity \
-               WHERE datname = current_database() AND pid <> pg_backend_pid() AND client_addr IS NOT NULL";
-    let pid: i32 = tls.client().await?.query_one(sql, &[]).await?.try_get(0)?;
-    Ok(pid.try_into()?)
 }
 
 /// Of the last request's line.

@@ -79,7 +79,7 @@ impl Target {
             _ => variables.push(("DATABASE_URL", url)),
         }
         let function = Function::start(self.binary(binaries, request)?, &variables).await;
-        Ok(Running { target: self, request, function, event: request.event()?, sent: 0 })
+        Ok(Running { target: self, request, function, event: request.event()?, sent: 0, backend: None })
     }
 }
 
@@ -144,6 +144,8 @@ pub struct Running {
     function: Function,
     event: String,
     sent: u32,
+    /// The process of the database that answers it, where that is known.
+    pub backend: Option<u32>,
 }
 
 impl Running {
@@ -194,6 +196,11 @@ impl Running {
     /// In ms, so far.
     pub fn cpu(&self) -> Result<f64, Error> {
         process::cpu_ms(self.pid())
+    }
+
+    /// In ms, so far, of the database for this target alone; none where its process is not known.
+    pub fn database_cpu(&self) -> Result<f64, Error> {
+        self.backend.map_or(Ok(0.0), process::cpu_ms)
     }
 
     /// In MiB.

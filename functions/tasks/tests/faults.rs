@@ -52,8 +52,8 @@ async fn a_warm_request_is_one_round_trip() {
 async fn a_function_connects_before_its_first_request_in_three_round_trips_and_with_tls_in_five() {
     // The startup message and two of SCRAM-SHA-256 (RFC 5802); the TCP handshake is not among them.
     assert_eq!(round_trips_of_a_cold_start(TASKS, Way::Plain).await.0, 3);
-    // One more to ask for TLS, and one for the handshake of TLS 1.3. Before version 18 PostgreSQL knows no curve but
-    // prime256v1 unless told otherwise, and the handshake begins anew, as rustls begins with X25519.
+    // One more to ask for TLS, and one for the handshake of TLS 1.3. Before version 18 PostgreSQL does not take X25519, with
+    // which rustls begins, and the handshake begins anew.
     let (turns, version) = round_trips_of_a_cold_start(TASKS, Way::Tls).await;
     assert_eq!(turns, if version >= 180_000 { 5 } else { 6 });
 }
