@@ -119,6 +119,13 @@ async fn print_table(tasks: &str) {
         let trips = functions::round_trips(tasks, way).await;
         println!("\nThe function tasks, {way:?}: {trips} round trips in 100 lists.");
     }
+    for way in [functions::Way::Plain, functions::Way::Tls] {
+        let (trips, version) = functions::round_trips_of_a_cold_start(tasks, way).await;
+        println!(
+            "\nThe function tasks, {way:?}: {trips} round trips to connect (PostgreSQL {}).",
+            version / 10_000
+        );
+    }
 }
 
 fn print(outcome: Outcome) {

