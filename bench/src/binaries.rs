@@ -85,12 +85,20 @@ pub fn target_folder() -> PathBuf {
 
 fn build(packages: &[&str]) -> Result<(), Error> {
     let packages = packages.iter().flat_map(|package| ["--package", package]);
-    succeeds(Command::new(cargo()).args(["build", "--release"]).args(packages).current_dir(root()))
+    succeeds(cargo().args(["build", "--release"]).args(packages))
 }
 
-/// The one that runs this.
-pub fn cargo() -> String {
-    env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned())
+/// The one that runs this, in the repository, without the variables that it sets for what it runs: ring's build begins anew
+/// when they change, and with it almost everything.
+pub fn cargo() -> Command {
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.current_dir(root());
+    for (name, _) in env::vars_os() {
+        if name == "CARGO_MANIFEST_DIR" || name.to_string_lossy().starts_with("CARGO_PKG_") {
+            cargo.env_remove(name);
+        }
+    }
+    cargo
 }
 
 /// FastAPI as a Lambda function.

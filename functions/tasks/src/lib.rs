@@ -1,7 +1,7 @@
 //! The caller's tasks: list, create, read, update, complete, delete.
 //!
 //! Each handler is one statement that also checks that the caller still exists: no row means the user is gone
-//! (401), a row of nulls that the caller has no such task (404).
+//! (401), a row of nulls that the caller has no such task (404). A new task's user is checked by its foreign key.
 
 mod cursor;
 mod fields;

@@ -112,12 +112,10 @@ pub async fn create(
     let row = db
         .query_opt(
             concat!(
-                "WITH me AS (SELECT id FROM users WHERE id = $1), ",
-                "t AS (INSERT INTO tasks (id, user_id, title, description, completed, priority, tags, due_date) ",
-                "SELECT $2, id, $3, $4, $5, $6::task_priority, $7, $8::timestamp FROM me ",
+                "INSERT INTO tasks AS t (user_id, id, title, description, completed, priority, tags, due_date) ",
+                "VALUES ($1, $2, $3, $4, $5, $6::task_priority, $7, $8::timestamp) ",
                 // The id is ours: if it is there already, this was sent before and the answer was lost.
-                "ON CONFLICT (id) DO UPDATE SET id = excluded.id RETURNING *) ",
-                "SELECT ", columns!(), " FROM t",
+                "ON CONFLICT (id) DO UPDATE SET id = excluded.id RETURNING ", columns!(),
             ),
             &[
                 (&caller.id, Type::UUID),
@@ -132,7 +130,7 @@ pub async fn create(
         )
         .await
         .map_err(|error| match error.constraint() {
-            // The user was deleted while the statement ran.
+            // There is no such user any more.
             Some("tasks_user_id_fkey") => Error::InvalidToken,
             _ => error.into(),
         })?;
@@ -147,7 +145,7 @@ pub async fn read(caller: Caller, TaskId(id): TaskId, State(db): State<Db>) -> R
                 "SELECT ",
                 columns!(),
                 " FROM users me ",
-                "LEFT JOIN tasks t ON t.id = $2 AND t.user_id = me.id WHERE me.id = $1",
+                "LEFT JOIN tasks t ON t.id = $2 AND t.user_id = $1 WHERE me.id = $1",
             ),
             &[(&caller.id, Type::UUID), (&id, Type::UUID)],
         )
