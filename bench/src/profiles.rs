@@ -17,12 +17,8 @@ use crate::{
 
 /// What differs from the workspace's own profile, as `cargo --config` takes it: a name and `key = value`s of
 /// `profile.release`.
-const PROFILES: [(&str, &[&str]); 4] = [
-    ("as in Cargo.toml", &[]),
-    ("opt-level 3 throughout", &THROUGHOUT),
-    ("opt-level s", &["opt-level='s'"]),
-    ("lto thin", &["lto='thin'"]),
-];
+const PROFILES: [(&str, &[&str]); 3] =
+    [("as in Cargo.toml", &[]), ("opt-level 3 throughout", &THROUGHOUT), ("opt-level s", &["opt-level='s'"])];
 /// What Cargo.toml has small.
 const THROUGHOUT: [&str; 26] = [
     "package.aws-config.opt-level=3",
@@ -117,24 +113,26 @@ pub async fn run() -> Result<(), Error> {
 }
 
 impl Built {
-    /// From nothing, in a folder that is deleted afterwards, but for the binary.
+    /// From nothing, as cargo would otherwise keep a gigabyte of each. Those that are in target/profiles are not built again.
     fn build(name: &'static str, settings: &[&str]) -> Result<Self, Error> {
-        eprintln!("profiles: {name}");
-        let folder = target_folder().join("profiles");
-        let target = folder.join("target");
-        if target.exists() {
+        let profiles = target_folder().join("profiles");
+        let folder = profiles.join(name.replace(' ', "-"));
+        if !folder.join("tasks").exists() {
+            eprintln!("profiles: {name}");
+            let target = profiles.join("target");
+            if target.exists() {
+                fs::remove_dir_all(&target)?;
+            }
+            let mut build = cargo();
+            build.args(["build", "--quiet", "--release", "--package", "tasks", "--target-dir"]).arg(&target);
+            for setting in settings {
+                build.args(["--config", &format!("profile.release.{setting}")]);
+            }
+            succeeds(&mut build)?;
+            fs::create_dir_all(&folder)?;
+            fs::rename(target.join("release/tasks"), folder.join("tasks"))?;
             fs::remove_dir_all(&target)?;
         }
-        let mut build = cargo();
-        build.args(["build", "--quiet", "--release", "--package", "tasks", "--target-dir"]).arg(&target);
-        for setting in settings {
-            build.args(["--config", &format!("profile.release.{setting}")]);
-        }
-        succeeds(&mut build)?;
-        let folder = folder.join(name.replace(' ', "-"));
-        fs::create_dir_all(&folder)?;
-        fs::rename(target.join("release/tasks"), folder.join("tasks"))?;
-        fs::remove_dir_all(&target)?;
         Ok(Self {
             name,
             binaries: Binaries::of(folder),
