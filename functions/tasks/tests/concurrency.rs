@@ -20,6 +20,11 @@ async fn connect(url: &str) -> Client {
 /// Sends eight events to one function while another transaction keeps the tasks to itself, waits until this many
 /// statements wait for it, lets go, and returns events and answers.
 async fn eight_while_waiting(variables: &[(&str, &str)], statements: i64) -> Vec<(Value, Value)> {
+    let answers = tokio::time::timeout(Duration::from_secs(20), eight(variables, statements)).await;
+    answers.expect("as many statements should wait, and be answered then")
+}
+
+async fn eight(variables: &[(&str, &str)], statements: i64) -> Vec<(Value, Value)> {
     let url = testing::database().await;
     events::seed(&url).await;
     let (holder, observer) = (connect(&url).await, connect(&url).await);
