@@ -22,5 +22,6 @@ pub fn routes(config: &Config) -> Result<Router, config::Error> {
         .merge(login::router(login::App::new(config, db.clone())?))
         .merge(account::router(account::App::new(config, db.clone())?))
         .merge(tasks::router(tasks::App::new(config, db.clone())?))
-        .merge(health::router(db)))
+        .merge(health::router(db))
+        .merge(docs::router()))
 }

@@ -140,7 +140,8 @@ fn with_body(response: Response, error: &Error, request_id: &str, is_head: bool)
 }
 
 fn add_headers(headers: &mut HeaderMap, request_id: &str) {
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    // But for what the docs are made of.
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     if let Ok(request_id) = HeaderValue::from_str(request_id) {
         headers.insert(X_REQUEST_ID, request_id);
@@ -283,8 +284,8 @@ impl<T: serde::Serialize> IntoResponse for Json<T> {
 }
 
 /// An answer whose body is JSON already.
-pub fn json_response(body: Vec<u8>) -> Response {
-    ([(header::CONTENT_TYPE, APPLICATION_JSON)], body).into_response()
+pub fn json_response(body: impl Into<Body>) -> Response {
+    ([(header::CONTENT_TYPE, APPLICATION_JSON)], body.into()).into_response()
 }
 
 impl<T: Deserr<Invalid>, S: Sync> FromRequest<S> for Json<T> {

@@ -20,4 +20,4 @@ pub mod user;
 pub use config::Config;
 pub use db::Db;
 pub use error::Error;
-pub use run::{answer_events, run};
+pub use run::{answer_events, run, run_without_database};

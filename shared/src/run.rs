@@ -37,13 +37,30 @@ use crate::{
 ///
 /// [lmi]: https://docs.aws.amazon.com/lambda/latest/dg/lambda-managed-instances.html
 pub fn run(secrets: &[&str], build: impl FnOnce(&Config, Db) -> Result<Router, config::Error>) -> ExitCode {
+    serve(async |config| init(config, secrets, build).await)
+}
+
+/// As [`run`], for a function that has neither a database nor a secret.
+pub fn run_without_database(routes: Router) -> ExitCode {
+    serve(async |_| Ok(routes))
+}
+
+fn serve(init: impl AsyncFnOnce(Config) -> Result<Router, config::Error>) -> ExitCode {
     let config = Config::from_env();
     init_log(&config);
     let function = config.get("AWS_LAMBDA_FUNCTION_NAME").unwrap_or("unknown").to_owned();
     let log = move |answered: &Answered| telemetry::to_cloudwatch(&function, answered);
     let running = executor(&config).and_then(|executor| {
         executor.block_on(async {
-            let routes = init(config, secrets, build).await?;
+            // Without it lambda_runtime panics.
+            if config.get("AWS_LAMBDA_RUNTIME_API").is_none() {
+                return Err(config::Error::new(
+                    "AWS_LAMBDA_RUNTIME_API is not set: this runs under Lambda, `cargo lambda watch` or `sam local`; \
+                     without them `cargo dev` answers the same requests"
+                        .to_owned(),
+                ));
+            }
+            let routes = init(config).await?;
             // Without the layer of lambda_runtime::run, a span for each request: ours says more.
             let runtime = lambda_runtime::Runtime::new(answer_events(routes, log));
             // A task, because each time that the future of block_on is woken costs a system call.
@@ -77,14 +94,6 @@ async fn init(
     secrets: &[&str],
     build: impl FnOnce(&Config, Db) -> Result<Router, config::Error>,
 ) -> Result<Router, config::Error> {
-    // Without it lambda_runtime panics.
-    if config.get("AWS_LAMBDA_RUNTIME_API").is_none() {
-        return Err(config::Error::new(
-            "AWS_LAMBDA_RUNTIME_API is not set: this runs under Lambda, `cargo lambda watch` or `sam local`; \
-             without them `cargo dev` answers the same requests"
-                .to_owned(),
-        ));
-    }
     let connect = |config: &Config| {
         let db = Db::new(config)?;
         let connecting = db.clone();

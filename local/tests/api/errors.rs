@@ -9,7 +9,7 @@ use crate::support::{Api, PASSWORD, User};
 #[tokio::test]
 async fn an_unknown_path_is_404() {
     let api = Api::new().await;
-    for path in ["/", "/api", "/taskss", "/tasks/", "/api/api/tasks", "/auth", "/docs"] {
+    for path in ["/", "/api", "/taskss", "/tasks/", "/api/api/tasks", "/auth", "/docs/", "/openapi.yaml"] {
         let answer = api.get(path).send().await;
         assert_eq!((answer.status, answer.code()), (404, "not_found"), "{path}");
     }
@@ -27,6 +27,9 @@ async fn an_unknown_method_is_405_and_allow_names_the_others() {
         (id, "DELETE,GET,HEAD,PUT"),
         (&format!("{id}/complete"), "PATCH"),
         ("/health", "GET,HEAD"),
+        ("/docs", "GET,HEAD"),
+        ("/docs/docs.js", "GET,HEAD"),
+        ("/openapi.json", "GET,HEAD"),
     ] {
         for prefix in ["", "/api"] {
             for method in [Method::OPTIONS, Method::TRACE] {

@@ -4,12 +4,14 @@
 
 mod account;
 mod errors;
+mod front_end;
 mod input;
 mod isolation;
 mod limits;
 mod list;
 mod login;
 mod model;
+mod openapi;
 mod operations;
 mod security;
 mod signup;

@@ -270,21 +270,6 @@ async fn an_empty_update_changes_nothing() {
 }
 
 #[tokio::test]
-async fn the_old_front_ends_whole_form_is_an_update() {
-    let (api, ada) = ada().await;
-    let task = api
-        .task(&ada, &json!({ "title": "T", "description": "D", "tags": "a", "due_date": "2026-01-30" }))
-        .await;
-    let form = json!({ "title": "T2", "description": "", "priority": "low", "tags": "", "due_date": "" });
-    let answer = api.put(&format!("/api{}", path(&task))).by(&ada).json(&form).await;
-    assert_eq!(answer.status, 200);
-    for field in ["description", "tags", "due_date"] {
-        assert_eq!(answer.body[field], Value::Null, "{field}");
-    }
-    assert_eq!(answer.body["title"], "T2");
-}
-
-#[tokio::test]
 async fn complete_toggles_without_a_body_and_sets_with_one() {
     let (api, ada) = ada().await;
     let task = api.task(&ada, &json!({ "title": "T" })).await;

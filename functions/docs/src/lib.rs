@@ -1,0 +1,55 @@
+//! `GET /docs`: the API's reference, as a page on which it can be tried, and `GET /openapi.json`: the same for programs.
+//!
+//! The page is [Swagger UI](https://swagger.io/tools/swagger-ui/), which those who come from FastAPI know. Everything it
+//! loads is in the binary: it needs no CDN, and the function neither a database nor a secret.
+
+use axum::{
+    Router,
+    extract::RawPathParams,
+    http::{HeaderName, header},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use shared::{Error, http::json_response};
+
+/// The API's description: openapi.yaml, as JSON.
+pub const OPENAPI: &str = include_str!(concat!(env!("OUT_DIR"), "/openapi.json"));
+
+/// What the page loads, by name.
+const FILES: [(&str, &str, &str); 3] = [
+    ("docs.js", JAVASCRIPT, include_str!("../assets/docs.js")),
+    ("swagger-ui-bundle.js", JAVASCRIPT, include_str!(concat!(env!("OUT_DIR"), "/swagger-ui-bundle.js"))),
+    ("swagger-ui.css", "text/css; charset=utf-8", include_str!(concat!(env!("OUT_DIR"), "/swagger-ui.css"))),
+];
+
+const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
+
+/// No script but our own, no answer sent elsewhere, no frame around it. Swagger UI has styles in its elements, and icons
+/// in its style sheet.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
+     img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// The routes of this function.
+pub fn router() -> Router {
+    Router::new()
+        .route("/openapi.json", get(async || json_response(OPENAPI)))
+        .route("/docs", get(page))
+        .route("/docs/{file}", get(file))
+}
+
+async fn page() -> ([(HeaderName, &'static str); 2], &'static str) {
+    let headers = [
+        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
+        (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
+    ];
+    (headers, include_str!("../assets/docs.html"))
+}
+
+async fn file(params: RawPathParams) -> Result<Response, Error> {
+    let asked_for = params.iter().next().map(|(_, name)| name);
+    let (_, content_type, text) =
+        FILES.into_iter().find(|(name, ..)| Some(*name) == asked_for).ok_or(Error::NotFound)?;
+    // A megabyte and a half, which hardly ever changes.
+    let headers = [(header::CONTENT_TYPE, content_type), (header::CACHE_CONTROL, "public, max-age=86400")];
+    Ok((headers, text).into_response())
+}

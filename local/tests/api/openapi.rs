@@ -1,0 +1,367 @@
+//! openapi.yaml, held to what is answered: its examples, the events of events/, every error.
+
+use std::{collections::BTreeSet, sync::LazyLock};
+
+use axum::{
+    Router,
+    body::Body,
+    http::{Method, Request},
+    routing::post,
+};
+use http_body_util::BodyExt;
+use serde_json::{Map, Value, json};
+use shared::{
+    Error,
+    config::DEMO_JWT_SECRET,
+    error::{Invalid, Rule},
+    http, telemetry,
+};
+use tower::ServiceExt;
+
+use crate::support::{Answer, Api, PASSWORD};
+
+static OPENAPI: LazyLock<Value> = LazyLock::new(|| serde_json::from_str(docs::OPENAPI).unwrap());
+
+/// One method of one path.
+struct Operation {
+    method: String,
+    path: &'static str,
+    parameters: Vec<&'static Value>,
+    description: &'static Value,
+}
+
+fn operations() -> Vec<Operation> {
+    let mut operations = Vec::new();
+    for (path, item) in OPENAPI["paths"].as_object().unwrap() {
+        for (method, description) in item.as_object().unwrap().iter().filter(|(key, _)| *key != "parameters")
+        {
+            let parameters = [&item["parameters"], &description["parameters"]];
+            let parameters = parameters.into_iter().filter_map(Value::as_array).flatten().map(resolved);
+            operations.push(Operation {
+                method: method.to_uppercase(),
+                path,
+                parameters: parameters.collect(),
+                description,
+            });
+        }
+    }
+    operations
+}
+
+/// What a `$ref` refers to, or the value itself.
+fn resolved(value: &'static Value) -> &'static Value {
+    let Some(reference) = value["$ref"].as_str() else { return value };
+    OPENAPI.pointer(reference.strip_prefix('#').unwrap()).unwrap()
+}
+
+/// Those of a request or an answer, by their names.
+fn examples(of: &'static Value) -> impl Iterator<Item = (&'static str, &'static Value)> {
+    let examples = of["content"]["application/json"]["examples"].as_object();
+    examples.into_iter().flatten().map(|(name, example)| (name.as_str(), &example["value"]))
+}
+
+/// What is wrong with a value, by its schema.
+fn violations(schema: &Value, value: &Value) -> Vec<String> {
+    let mut schema = schema.clone();
+    // References begin at the root.
+    schema["components"] = OPENAPI["components"].clone();
+    let validator = jsonschema::options().should_validate_formats(true).build(&schema).unwrap();
+    validator.iter_errors(value).map(|error| format!("{}: {error}", error.instance_path())).collect()
+}
+
+impl Operation {
+    fn of(method: &str, path: &str) -> Option<Self> {
+        let path = path.strip_prefix("/api").unwrap_or(path);
+        let is_of = |template: &str| {
+            let (mut template, mut path) = (template.split('/'), path.split('/'));
+            template
+                .by_ref()
+                .zip(path.by_ref())
+                .all(|(template, part)| template.starts_with('{') || template == part)
+                && template.next().is_none()
+                && path.next().is_none()
+        };
+        operations().into_iter().find(|operation| operation.method == method && is_of(operation.path))
+    }
+
+    fn name(&self) -> String {
+        format!("{} {}", self.method, self.path)
+    }
+
+    /// With the examples of its path's parameters.
+    fn address(&self) -> String {
+        self.parameters.iter().filter(|parameter| parameter["in"] == "path").fold(
+            self.path.to_owned(),
+            |path, parameter| {
+                let name = parameter["name"].as_str().unwrap();
+                path.replace(&format!("{{{name}}}"), parameter["example"].as_str().unwrap())
+            },
+        )
+    }
+
+    fn request(&self) -> &'static Value {
+        &self.description["requestBody"]
+    }
+
+    /// By status.
+    fn responses(&self) -> impl Iterator<Item = (u16, &'static Value)> {
+        let responses = self.description["responses"].as_object().unwrap().iter();
+        responses.map(|(status, response)| (status.parse().unwrap(), resolved(response)))
+    }
+
+    /// Finds that the answer is one that is described.
+    fn describes(&self, answer: &Answer) {
+        let name = format!("{} {}", self.name(), answer.status);
+        let response = self.responses().find(|(status, _)| *status == answer.status);
+        let (_, response) = response.unwrap_or_else(|| panic!("{name} is not described: {answer:?}"));
+        let schema = &response["content"]["application/json"]["schema"];
+        assert!(schema.is_object(), "{name} is not JSON");
+        assert_eq!(violations(schema, &answer.body), [""; 0], "{name}: {answer:?}");
+
+        let headers = response["headers"].as_object().cloned().unwrap_or_default();
+        for header in answer
+            .headers
+            .keys()
+            .filter(|header| !["content-type", "content-length"].contains(&header.as_str()))
+        {
+            let is_described =
+                headers.keys().any(|described| described.eq_ignore_ascii_case(header.as_str()));
+            assert!(is_described || answer.status >= 500, "{name}: {header} is not described");
+        }
+        for (header, description) in &headers {
+            let description = description["$ref"].as_str().map_or(description, |reference| {
+                OPENAPI.pointer(reference.strip_prefix('#').unwrap()).unwrap()
+            });
+            match answer.headers.get(header) {
+                Some(value) => {
+                    let text = value.to_str().unwrap();
+                    let value = text.parse().map_or_else(|_| json!(text), |number: u64| json!(number));
+                    assert_eq!(violations(&description["schema"], &value), [""; 0], "{name}: {header}");
+                }
+                None => assert_ne!(description["required"], true, "{name}: {header} is missing"),
+            }
+        }
+    }
+}
+
+/// The API as the demo user finds it, and their token.
+async fn demo() -> (Api, String) {
+    let api = Api::with(&[("JWT_SECRET", DEMO_JWT_SECRET)]).await;
+    testing::events::seed(&api.url).await;
+    let credentials = json!({ "email": "demo@example.com", "password": PASSWORD });
+    let session = api.post("/auth/login").json(&credentials).await;
+    (api, session.body["access_token"].as_str().unwrap().to_owned())
+}
+
+/// Without what is new each time, except for whether a task was changed since it was made.
+fn lasting(value: &Value) -> Value {
+    match value {
+        Value::Array(values) => values.iter().map(lasting).collect(),
+        Value::Object(members) => {
+            let mut lasting: Map<_, _> =
+                members.iter().map(|(name, value)| (name.clone(), lasting(value))).collect();
+            lasting.insert(
+                "is changed".to_owned(),
+                json!(members.get("created_at") != members.get("updated_at")),
+            );
+            for name in ["access_token", "request_id", "created_at", "updated_at"] {
+                lasting.remove(name);
+            }
+            if !members
+                .get("id")
+                .is_some_and(|id| id.as_str().unwrap().starts_with("019bc000-0000-7000-8000-"))
+            {
+                lasting.remove("id");
+            }
+            lasting.into()
+        }
+        value => value.clone(),
+    }
+}
+
+#[tokio::test]
+async fn every_example_of_a_request_is_answered_with_the_example_of_its_name() {
+    let (api, token) = demo().await;
+    let mut count = 0;
+    for operation in operations() {
+        for (name, request) in examples(operation.request()) {
+            let answers = operation.responses().filter_map(|(status, response)| {
+                examples(response).find(|(answer, _)| *answer == name).map(|(_, example)| (status, example))
+            });
+            let answers: Vec<_> = answers.collect();
+            let name = format!("{}, {name}", operation.name());
+            let [(status, example)] = answers[..] else {
+                panic!("{name}: {} answers have its name", answers.len())
+            };
+            if status < 400 {
+                let schema = &operation.request()["content"]["application/json"]["schema"];
+                assert_eq!(violations(schema, request), [""; 0], "{name}");
+            }
+
+            testing::events::seed(&api.url).await;
+            let method = Method::try_from(operation.method.as_str()).unwrap();
+            let answer = api.call(method, &operation.address()).token(&token).json(request).await;
+            assert_eq!(answer.status, status, "{name}: {answer:?}");
+            assert_eq!(lasting(&answer.body), lasting(example), "{name}");
+            operation.describes(&answer);
+            count += 1;
+        }
+    }
+    assert!(count > 20, "{count}");
+}
+
+#[tokio::test]
+async fn a_request_without_a_body_is_answered_with_the_example() {
+    let (api, token) = demo().await;
+    let mut count = 0;
+    for operation in operations().iter().filter(|operation| operation.request().is_null()) {
+        for (status, response) in operation.responses().filter(|(status, _)| *status < 400) {
+            for (_, example) in examples(response) {
+                testing::events::seed(&api.url).await;
+                let method = Method::try_from(operation.method.as_str()).unwrap();
+                let answer = api.call(method, &operation.address()).token(&token).send().await;
+                assert_eq!(answer.status, status, "{}: {answer:?}", operation.name());
+                let name = operation.name();
+                match operation.path {
+                    // A user has no `updated_at`.
+                    "/auth/me" => assert_eq!(answer.body["email"], example["email"], "{name}"),
+                    _ => assert_eq!(lasting(&answer.body), lasting(example), "{name}"),
+                }
+                operation.describes(&answer);
+                count += 1;
+            }
+        }
+    }
+    assert_eq!(count, 5);
+}
+
+#[test]
+fn every_example_of_an_answer_fits_its_schema() {
+    for operation in operations() {
+        for (status, response) in operation.responses() {
+            for (name, example) in examples(response) {
+                let schema = &response["content"]["application/json"]["schema"];
+                assert_eq!(violations(schema, example), [""; 0], "{} {status}, {name}", operation.name());
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_event_is_answered_as_described() {
+    let (api, _) = demo().await;
+    for (name, event) in testing::events::all().iter().filter(|(name, _)| !name.starts_with("docs-")) {
+        let event: Value = serde_json::from_str(event).unwrap();
+        testing::events::seed(&api.url).await;
+        let answer = api.event(&event).await;
+        let method = event["requestContext"]["http"]["method"].as_str().unwrap();
+        match Operation::of(method, event["rawPath"].as_str().unwrap()) {
+            Some(operation) => operation.describes(&answer),
+            // Which has no body.
+            None if method == "HEAD" => {
+                assert_eq!(answer.status, testing::events::expected()[name], "{name}")
+            }
+            None => assert_eq!((answer.status, answer.code()), (405, "method_not_allowed"), "{name}"),
+        }
+    }
+}
+
+/// Each as it is answered.
+async fn errors() -> Vec<(u16, Value)> {
+    let rule = Rule::new("a_rule", "A sentence");
+    let errors = [
+        Error::MalformedRequest,
+        Error::EmptyBody,
+        Error::UnreadableBody,
+        Error::MalformedJson { line: 1, column: 2 },
+        Error::DuplicateKey,
+        Error::InvalidToken,
+        Error::InvalidCredentials,
+        Error::NotFound,
+        Error::TaskNotFound,
+        Error::MethodNotAllowed,
+        Error::EmailTaken,
+        Error::UsernameTaken,
+        Error::BodyTooLarge,
+        Error::NotJson,
+        Error::Invalid(Invalid::parameter("limit", rule)),
+        Error::ListTooLarge,
+        Error::TooManyAttempts { retry_after: 1 },
+        Error::Unavailable,
+        Error::OutcomeUnknown,
+        Error::Internal,
+    ];
+    let mut answers = Vec::new();
+    for error in errors {
+        let routes = Router::new().route("/", post(async move || error.clone()));
+        let request = Request::post("/").body(Body::empty()).unwrap();
+        let answer = http::finish(routes, telemetry::to_terminal).oneshot(request).await.unwrap();
+        let status = answer.status().as_u16();
+        let body = answer.into_body().collect().await.unwrap().to_bytes();
+        answers.push((status, serde_json::from_slice(&body).unwrap()));
+    }
+    answers
+}
+
+#[tokio::test]
+async fn every_code_is_described_and_every_example_of_an_error_is_true() {
+    let errors = errors().await;
+    let code = |error: &Value| error["code"].as_str().unwrap().to_owned();
+    let schemas = &OPENAPI["components"]["schemas"];
+    let described = ["Error", "ValidationError"].map(|schema| &schemas[schema]["properties"]["code"]["enum"]);
+    let described = described.into_iter().flat_map(|codes| codes.as_array().unwrap());
+    let described: BTreeSet<_> = described.map(|code| code.as_str().unwrap().to_owned()).collect();
+    assert_eq!(described, errors.iter().map(|(_, error)| code(error)).collect());
+
+    let mut shown = BTreeSet::new();
+    for operation in operations() {
+        for (status, response) in operation.responses().filter(|(status, _)| *status >= 400) {
+            for (_, example) in examples(response) {
+                let (of_code, error) =
+                    errors.iter().find(|(_, error)| error["code"] == example["code"]).unwrap();
+                assert_eq!(status, *of_code, "{}: {example}", operation.name());
+                // What is not valid differs from one request to the next.
+                if error["code"] != "invalid" {
+                    assert_eq!(error["detail"], example["detail"], "{}", operation.name());
+                }
+                shown.insert(code(example));
+            }
+        }
+    }
+    // Which no operation that is described is answered with.
+    let elsewhere = BTreeSet::from(["method_not_allowed".to_owned()]);
+    assert_eq!(described.difference(&shown).cloned().collect::<BTreeSet<_>>(), elsewhere);
+}
+
+#[test]
+fn every_status_of_an_operation_is_shown_but_for_those_of_any_bad_body_a_fault_or_a_crowd() {
+    let expected = testing::events::expected();
+    let mut shown: BTreeSet<_> = testing::events::all()
+        .into_iter()
+        .filter_map(|(name, event)| {
+            let event: Value = serde_json::from_str(&event).unwrap();
+            let method = event["requestContext"]["http"]["method"].as_str().unwrap();
+            let operation = Operation::of(method, event["rawPath"].as_str().unwrap())?;
+            Some((operation.name(), expected[&name]))
+        })
+        .collect();
+    for operation in operations() {
+        let has_body = operation.request().is_object();
+        for (status, response) in operation.responses() {
+            if has_body
+                && examples(response).any(|(name, _)| examples(operation.request()).any(|(of, _)| of == name))
+            {
+                shown.insert((operation.name(), status));
+            }
+            if [400, 413, 415, 429, 500, 503].contains(&status) {
+                shown.insert((operation.name(), status));
+            }
+        }
+    }
+    let described = operations().into_iter().flat_map(|operation| {
+        let statuses: Vec<_> = operation.responses().map(|(status, _)| (operation.name(), status)).collect();
+        statuses
+    });
+    let described: BTreeSet<_> = described.collect();
+    assert_eq!(described.difference(&shown).collect::<Vec<_>>(), Vec::<&(String, u16)>::new());
+}
