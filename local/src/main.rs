@@ -1,4 +1,4 @@
-//! `cargo dev`: the whole API on one port, with a PostgreSQL of its own.
+//! `cargo dev`: the whole API on one port, with a page to use it and a PostgreSQL of its own.
 
 mod settings;
 
@@ -11,6 +11,7 @@ use std::{
 };
 
 use axum::{
+    Router,
     extract::{ConnectInfo, Request},
     middleware,
 };
@@ -22,6 +23,7 @@ use tokio::{
     signal::unix::{SignalKind, signal},
 };
 use tokio_postgres::config::Host;
+use tower_http::services::ServeDir;
 use uuid::Uuid;
 
 use crate::settings::Settings;
@@ -199,7 +201,12 @@ async fn prepare_and_serve(
         seed(&database, &client).await?;
     }
     drop(client);
-    let api = local::api(&config)?.layer(settings.cors()).layer(middleware::map_request(note_peer));
+    // The example page, and for everything that is none of its files the API.
+    let page = ServeDir::new(repository().join("examples/web")).call_fallback_on_method_not_allowed(true);
+    let api = Router::new()
+        .fallback_service(page.fallback(local::api(&config)?))
+        .layer(settings.cors())
+        .layer(middleware::map_request(note_peer));
     welcome(listener.local_addr()?, &own_url.unwrap_or_else(|| place(&database)), &sam)?;
     axum::serve(listener, api.into_make_service_with_connect_info::<SocketAddr>()).await?;
     Ok(())
@@ -272,6 +279,7 @@ fn welcome(address: SocketAddr, database: &str, sam: &str) -> std::io::Result<()
         format!(
             "
 serverless-todo is at {url} (Ctrl-C stops it)
+That is a page to use it with; its API is explained at {url}/docs
 The database is {database}
 {sam}
 Sign up, log in and add a task:

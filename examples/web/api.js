@@ -1,0 +1,148 @@
+// A client of the API. It knows nothing of the page: copy this file to any other front end.
+
+/** Where the token is kept in localStorage. */
+export const TOKEN_KEY = 'todo-token';
+
+/** Why a request has no better answer; `message` is a sentence, or several, to be shown as it is. */
+export class ApiError extends Error {
+  name = 'ApiError';
+
+  /**
+   * @param {string} message
+   * @param {object} [about]
+   * @param {number} [about.status] of HTTP; 0 when there was no answer
+   * @param {string} [about.code] for programs, such as `task_not_found`
+   * @param {string} [about.requestId] what the server's log calls this request
+   * @param {number} [about.retryAfter] seconds until it is worth another try
+   * @param {Record<string, string>} [about.fields] a sentence for each field that was refused, by name
+   */
+  constructor(message, { status = 0, code, requestId, retryAfter, fields = {} } = {}) {
+    super(message);
+    Object.assign(this, { status, code, requestId, retryAfter, fields });
+  }
+}
+
+/**
+ * Every method answers with what the API does, and throws an {@link ApiError} or, when its `signal` is aborted, the
+ * signal's reason.
+ *
+ * @param {string} baseUrl such as `https://abc.execute-api.eu-central-1.amazonaws.com`; empty for the page's own origin
+ * @param {object} [options]
+ * @param {() => void} [options.onSignedOut] called when the server no longer takes the token
+ */
+export function createApi(baseUrl, { onSignedOut = () => {} } = {}) {
+  let token = storage((store) => store.getItem(TOKEN_KEY));
+
+  function keep(newToken) {
+    token = newToken;
+    storage((store) => (token ? store.setItem(TOKEN_KEY, token) : store.removeItem(TOKEN_KEY)));
+  }
+
+  async function request(method, path, { body, signal, token: sent = token } = {}) {
+    const headers = {};
+    if (sent) headers.Authorization = `Bearer ${sent}`;
+    if (body) headers['Content-Type'] = 'application/json';
+    let response, text;
+    try {
+      response = await fetch(baseUrl + path, { method, headers, body: JSON.stringify(body), signal });
+      text = await response.text();
+    } catch (error) {
+      if (signal?.aborted) throw error;
+      throw new ApiError('The server cannot be reached. Check your connection and try again.');
+    }
+    const answer = parse(text);
+    if (response.ok && answer) return { answer, response };
+    // The answer to an older token says nothing about the one that has taken its place.
+    if (response.status === 401 && sent && sent === token) {
+      keep(null);
+      onSignedOut();
+    }
+    throw errorOf(response, answer ?? {}, sent);
+  }
+
+  async function send(...args) {
+    const { answer } = await request(...args);
+    return answer;
+  }
+
+  async function enter(path, body) {
+    const { access_token: newToken, user } = await send('POST', path, { body, token: null });
+    keep(newToken);
+    return user;
+  }
+
+  async function page(path, options) {
+    const { answer: tasks, response } = await request('GET', path, options);
+    // Of the link only the query is new. The rest may lack what a proxy has before the path.
+    const query = response.headers.get('Link')?.match(/<[^>?]*(\?[^>]*)>;\s*rel="?next"?/)?.[1];
+    return { tasks, next: query ? `/tasks${query}` : null };
+  }
+
+  return {
+    get signedIn() { return token !== null; },
+    signUp: ({ email, password, username }) => enter('/auth/signup', { email, password, username: username || null }),
+    signIn: ({ email, password }) => enter('/auth/login', { email, password }),
+    signOut: () => keep(null),
+    me: (options) => send('GET', '/auth/me', options),
+
+    /** A page of `filters.limit` tasks, and the `next` one for {@link nextPage}. A filter that is empty is none. */
+    listTasks(filters = {}, options) {
+      const set = Object.entries(filters).filter(([, value]) => value !== '' && value != null);
+      return page(`/tasks?${new URLSearchParams(set)}`, options);
+    },
+    nextPage: page,
+    createTask: (task) => send('POST', '/tasks', { body: task }),
+    /** Changes the fields that are sent; `null` or an empty string clears one. */
+    updateTask: (id, changes) => send('PUT', `/tasks/${id}`, { body: changes }),
+    completeTask: (id, completed) => send('PATCH', `/tasks/${id}/complete`, { body: { completed } }),
+    deleteTask: (id) => send('DELETE', `/tasks/${id}`),
+  };
+}
+
+/** What `use` makes of localStorage, or null where the browser forbids it: the token then lives as long as the page. */
+function storage(use) {
+  try {
+    return use(localStorage);
+  } catch {
+    return null;
+  }
+}
+
+function parse(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
+
+/** `detail`, a sentence or a list of fields, is the API's; `message` is API Gateway's own, such as "Not Found". */
+function errorOf({ status, headers }, { detail, message, code, request_id: requestId }, token) {
+  const retryAfter = Number(headers.get('Retry-After')) || undefined;
+  const fields = Array.isArray(detail) ? fieldsOf(detail) : {};
+  if (code === 'email_taken') fields.email = sentence(detail);
+  if (code === 'username_taken') fields.username = sentence(detail);
+
+  let text = Object.values(fields).join(' ');
+  text ||= sentence(detail ?? message ?? `The server gave an unexpected answer (${status})`);
+  if (status === 401 && token) text = 'Your session has ended. Please sign in again.';
+  if (status === 429) text = `Too many attempts. Please try again in ${retryAfter ? wait(retryAfter) : 'a moment'}.`;
+  return new ApiError(text, { status, code, requestId, retryAfter, fields });
+}
+
+/** `[{loc: ["body", "title"], msg: "Title should not be empty"}]` → `{title: "Title should not be empty."}` */
+function fieldsOf(detail) {
+  return Object.fromEntries(detail.map(({ loc, msg }) => {
+    const [part, name = part] = loc;
+    const label = name.charAt(0).toUpperCase() + name.slice(1).replaceAll('_', ' ');
+    return [name, sentence(msg.replace(/^Field required$/, `${label} is required`).replace(/^Input /, `${label} `))];
+  }));
+}
+
+const sentence = (text) => (/[.!?]$/.test(text) ? text : `${text}.`);
+
+/** 90 → "2 minutes" */
+function wait(seconds) {
+  const [unit, count] = seconds < 60 ? ['second', seconds] : ['minute', Math.ceil(seconds / 60)];
+  return new Intl.NumberFormat('en', { style: 'unit', unit, unitDisplay: 'long' }).format(count);
+}
