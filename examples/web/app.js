@@ -291,6 +291,12 @@ function removeIfGone(error, id) {
   throw error;
 }
 
+// Where there is room, as style.css has it, they are always to be seen.
+const hasRoom = matchMedia('(min-width: 40rem)');
+const unfold = () => { $('details', filters).open = hasRoom.matches; };
+hasRoom.addEventListener('change', unfold);
+unfold();
+
 filters.addEventListener('input', ({ target }) => loadSoon(target.type === 'search' ? 250 : 0));
 filters.addEventListener('reset', () => loadSoon());
 filters.addEventListener('submit', (event) => {

@@ -3,6 +3,8 @@
 
 #![cfg(test)]
 
+mod browser;
+
 use std::{
     fs,
     io::{BufRead, BufReader, Read},
@@ -161,6 +163,29 @@ fn the_three_printed_lines_work_when_pasted_each_time_it_is_started() {
 }
 
 #[test]
+fn the_example_page_is_at_its_root_and_everything_else_is_the_api() {
+    let folder = folder();
+    let dev = Dev::start(folder.path(), &[], &[]);
+    let page = dev.curl("/", &[]);
+    assert!(page.starts_with("HTTP/1.1 200") && page.contains("content-type: text/html"), "{page}");
+    for file in ["app.js", "api.js", "style.css"] {
+        assert!(page.contains(&format!("=\"{file}\"")), "{page}");
+        assert!(dev.curl(&format!("/{file}"), &[]).starts_with("HTTP/1.1 200"), "{file}");
+    }
+    assert!(dev.welcome.contains(&format!("{}/docs\n", dev.url)), "{}", dev.welcome);
+    assert!(dev.curl("/docs", &[]).starts_with("HTTP/1.1 200"));
+    for (method, path) in
+        [("GET", "/no-such-file.js"), ("POST", "/"), ("POST", "/app.js"), ("GET", "/%2e%2e/README.md")]
+    {
+        let answer = dev.curl(path, &["-X", method, "--path-as-is"]);
+        assert!(
+            answer.starts_with("HTTP/1.1 404") && answer.contains("\"not_found\""),
+            "{method} {path}: {answer}"
+        );
+    }
+}
+
+#[test]
 fn a_signal_stops_it_with_no_process_left_and_the_data_are_there_the_next_time_unless_fresh() {
     let folder = folder();
     let mut dev = Dev::start(folder.path(), &[], &[]);
@@ -274,7 +299,7 @@ async fn docker_writes_what_sam_local_needs_and_prints_its_lines() {
     let names = |file: &Value| file["Parameters"].as_object().unwrap().keys().cloned().collect::<Vec<_>>();
     assert_eq!(
         names(&written),
-        names(&serde_json::from_str(include_str!("../../events/env.example.json")).unwrap())
+        names(&serde_json::from_str(include_str!("../../../events/env.example.json")).unwrap())
     );
     let variable = |name: &str| written["Parameters"][name].as_str().unwrap();
     assert_eq!(variable("JWT_SECRET"), shared::config::DEMO_JWT_SECRET);
