@@ -1,5 +1,7 @@
 //! The page, as a browser loads it: all that it asks for is here.
 
+#![cfg(test)]
+
 use axum::{
     body::Body,
     http::{HeaderMap, Request},

@@ -400,9 +400,6 @@ async fn the_page_of_cargo_dev_fits_phones_and_desktops_light_and_dark() {
             browser.picture(&format!("tasks-{device}-{color_scheme}")).await;
         }
     }
-    browser.click("#sign-out").await;
-    browser.find("#sign-in").await;
-    browser.picture("sign-in-phone-dark").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
