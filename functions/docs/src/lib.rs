@@ -5,8 +5,7 @@
 
 use axum::{
     Router,
-    extract::RawPathParams,
-    http::{HeaderName, header},
+    http::{HeaderName, Uri, header},
     response::{IntoResponse, Response},
     routing::get,
 };
@@ -45,8 +44,8 @@ async fn page() -> ([(HeaderName, &'static str); 2], &'static str) {
     (headers, include_str!("../assets/docs.html"))
 }
 
-async fn file(params: RawPathParams) -> Result<Response, Error> {
-    let asked_for = params.iter().next().map(|(_, name)| name);
+async fn file(uri: Uri) -> Result<Response, Error> {
+    let asked_for = uri.path().strip_prefix("/docs/");
     let (_, content_type, text) =
         FILES.into_iter().find(|(name, ..)| Some(*name) == asked_for).ok_or(Error::NotFound)?;
     // A megabyte and a half, which hardly ever changes.

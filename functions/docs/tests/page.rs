@@ -51,7 +51,7 @@ async fn what_the_page_loads_is_served_below_its_own_prefix_and_may_be_kept() {
 
 #[tokio::test]
 async fn another_file_is_404() {
-    for file in ["index.html", "swagger-ui.css.map", "docs.js/", "%2e%2e/openapi.yaml"] {
+    for file in ["index.html", "swagger-ui.css.map", "docs.js/", "%2e%2e/openapi.yaml", "%ff"] {
         let (status, headers, body) = get(&format!("/docs/{file}")).await;
         assert_eq!(status, 404, "{file}");
         assert_eq!(headers["cache-control"], "no-store");
