@@ -150,6 +150,6 @@ async fn an_error_whose_detail_is_an_array_is_shown_by_loc_and_msg() {
     let form = json!({ "title": "", "priority": "urgent" });
     let answer = call(&api, Method::PUT, &task).by(&ada).json(&form).await;
     assert_eq!(answer.status, 422);
-    let sentences = "priority: Priority should be low, medium or high, title: Title should not be empty";
+    let sentences = "title: Title should not be empty, priority: Priority should be low, medium or high";
     assert_eq!(shown(&answer), sentences);
 }
