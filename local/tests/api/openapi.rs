@@ -316,7 +316,8 @@ async fn every_code_is_described_and_every_example_of_an_error_is_true() {
     let mut shown = BTreeSet::new();
     for operation in operations() {
         for (status, response) in operation.responses().filter(|(status, _)| *status >= 400) {
-            for (_, example) in examples(response) {
+            // What API Gateway says itself has no code.
+            for (_, example) in examples(response).filter(|(_, example)| example["code"].is_string()) {
                 let (of_code, error) =
                     errors.iter().find(|(_, error)| error["code"] == example["code"]).unwrap();
                 assert_eq!(status, *of_code, "{}: {example}", operation.name());
