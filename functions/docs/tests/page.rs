@@ -7,6 +7,7 @@ use axum::{
     http::{HeaderMap, Request},
 };
 use http_body_util::BodyExt;
+use serde_json::Value;
 use shared::{http, telemetry};
 use tower::ServiceExt;
 
@@ -45,6 +46,8 @@ async fn what_the_page_loads_is_served_below_its_own_prefix_and_may_be_kept() {
             assert_eq!(headers["content-type"], content_type, "{file}");
             assert_eq!(headers["cache-control"], cache_control, "{file}");
             assert!(!text.is_empty(), "{file}");
+            // An answer of Lambda's is JSON of at most 6 MB (AWS Lambda quotas, "invocation payload").
+            assert!(Value::from(text).to_string().len() < 5_500_000, "{file}");
         }
     }
 }
