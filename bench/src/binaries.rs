@@ -48,7 +48,7 @@ impl Binaries {
             return Ok(Self::of(folder));
         }
         // By themselves, as `sam build` does: together with others they would get these others' features too.
-        build(&["signup", "login", "tasks", "account", "health", "floor"])?;
+        build(&["signup", "login", "tasks", "account", "health", "docs", "floor"])?;
         Ok(Self::of(target_folder().join("release")))
     }
 

@@ -22,13 +22,15 @@ use crate::{
 /// How many processes are started, for the medians of what happens once in each.
 const STARTS: usize = 20;
 /// What is measured: the event's function and case, and how many requests. Those that hash passwords are few.
-const REQUESTS: [(&str, &str, usize); 6] = [
+const REQUESTS: [(&str, &str, usize); 8] = [
     ("signup", "created", 20),
     ("login", "ok", 20),
     ("tasks", "list", 500), // of 10 tasks
     ("tasks", "create", 500),
     ("account", "me", 500),
     ("health", "ok", 500),
+    ("docs", "page", 500),
+    ("docs", "file", 100), // a megabyte and a half
 ];
 
 /// Durations in ms.
@@ -63,8 +65,12 @@ pub async fn run(binaries: &Binaries, named: &[String]) -> Result<(), Error> {
         let values = [size_mb(&binary)?, zipped_mb(&binary)?, init, first, p50, p99, cpu, peak_rss];
         figures.push([format!("{function} {case}")].into_iter().chain(values.map(figure)).collect());
         let memory_mb = memory_mb(function)?;
-        // Sign-up takes its attempt before the hash, and inserts after it.
-        let round_trips = if function == "signup" { 2.0 } else { 1.0 };
+        let round_trips = match function {
+            // It takes its attempt before the hash, and inserts after it.
+            "signup" => 2.0,
+            "docs" => 0.0,
+            _ => 1.0,
+        };
         let request = Request { p50, cpu, round_trips, round_trip: ROUND_TRIP, memory_mb };
         let lambda = request.usd_per_million();
         costs.push(vec![
