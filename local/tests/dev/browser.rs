@@ -312,7 +312,7 @@ async fn a_page_on_another_origin_signs_up_logs_in_and_works_on_tasks_and_errors
         browser.fill("#sign-in [name=email]", "ada@example.com").await;
         browser.fill("#sign-in [name=password]", "wrong").await;
         browser.click("#sign-in [type=submit]").await;
-        browser.find("#sign-in #alert").await;
+        browser.find("#sign-in:has([type=submit]:enabled) #alert").await;
     }
     browser.shows("#alert p", &["Too many attempts. Please try again in 15 minutes."]).await;
 }
