@@ -28,7 +28,7 @@ export class ApiError extends Error {
  *
  * @param {string} baseUrl such as `https://abc.execute-api.eu-central-1.amazonaws.com`; empty for the page's own origin
  * @param {object} [options]
- * @param {() => void} [options.onSignedOut] called when the server no longer takes the token
+ * @param {(error: ApiError) => void} [options.onSignedOut] called when the server no longer takes the token
  */
 export function createApi(baseUrl, { onSignedOut = () => {} } = {}) {
   let token = storage((store) => store.getItem(TOKEN_KEY));
@@ -52,12 +52,13 @@ export function createApi(baseUrl, { onSignedOut = () => {} } = {}) {
     }
     const answer = parse(text);
     if (response.ok && answer) return { answer, response };
+    const error = errorOf(response, answer ?? {}, sent);
     // The answer to an older token says nothing about the one that has taken its place.
     if (response.status === 401 && sent && sent === token) {
       keep(null);
-      onSignedOut();
+      onSignedOut(error);
     }
-    throw errorOf(response, answer ?? {}, sent);
+    throw error;
   }
 
   async function send(...args) {

@@ -13,7 +13,13 @@ const [newTask, editForm, filters, list] = ['#new-task', '#edit-task', '#filters
 const [editDialog, confirmDialog] = $$('dialog');
 
 const apiUrl = $('meta[name=api-url]').content;
-const api = createApi(apiUrl, { onSignedOut: leave });
+const api = createApi(apiUrl, {
+  onSignedOut(error) {
+    leave();
+    // Here, as leaving aborts other requests, and the first of them to fail may be one of those.
+    report(error);
+  },
+});
 
 for (const place of $$('.details')) place.append($('#details-template').content.cloneNode(true));
 $('#docs').href = `${apiUrl}/docs`;
