@@ -48,7 +48,7 @@ async fn file(uri: Uri) -> Result<Response, Error> {
     let asked_for = uri.path().strip_prefix("/docs/");
     let (_, content_type, text) =
         FILES.into_iter().find(|(name, ..)| Some(*name) == asked_for).ok_or(Error::NotFound)?;
-    // A megabyte and a half, which hardly ever changes.
+    // More than a megabyte together, which hardly ever changes.
     let headers = [(header::CONTENT_TYPE, content_type), (header::CACHE_CONTROL, "public, max-age=86400")];
     Ok((headers, text).into_response())
 }
