@@ -17,7 +17,12 @@ use axum::{
 };
 use clap::{Parser, Subcommand};
 use database::{Bridge, Server};
-use shared::{Config, config::Database, http::SourceAddress};
+use shared::{
+    Config,
+    config::Database,
+    http::{self, SourceAddress},
+    telemetry,
+};
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
@@ -201,12 +206,12 @@ async fn prepare_and_serve(
         seed(&database, &client).await?;
     }
     drop(client);
-    // The example page, and for everything that is none of its files the API.
-    let page = ServeDir::new(repository().join("examples/web")).call_fallback_on_method_not_allowed(true);
-    let api = Router::new()
-        .fallback_service(page.fallback(local::api(&config)?))
-        .layer(settings.cors())
-        .layer(middleware::map_request(note_peer));
+    // For everything that is none of the API's routes, the example page.
+    let page = ServeDir::new(repository().join("examples/web"));
+    let page = page.call_fallback_on_method_not_allowed(true).fallback(Router::new());
+    let routes = local::routes(&config)?.fallback_service(page);
+    let api =
+        http::finish(routes, settings.cors, telemetry::to_terminal).layer(middleware::map_request(note_peer));
     welcome(listener.local_addr()?, &own_url.unwrap_or_else(|| place(&database)), &sam)?;
     axum::serve(listener, api.into_make_service_with_connect_info::<SocketAddr>()).await?;
     Ok(())

@@ -6,17 +6,16 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use axum::http::{HeaderName, HeaderValue, Method, header};
 use ring::rand::{SecureRandom, SystemRandom};
 use serde_json::json;
-use shared::{Config, config::DEMO_JWT_SECRET};
+use shared::{Config, Cors, config::DEMO_JWT_SECRET};
 use tempfile::NamedTempFile;
 use tokio::net::TcpListener;
-use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use crate::Error;
 
-/// The environment, and below it `.env` in the current folder.
+/// The environment, below it `.env` in the current folder, and below both the origin where a front end's own server is
+/// most often.
 pub fn config() -> Result<Config, Error> {
     let mut config = Config::from_env();
     match dotenvy::from_path_iter(".env") {
@@ -33,6 +32,7 @@ pub fn config() -> Result<Config, Error> {
         Err(error) if error.not_found() => {}
         Err(error) => return Err(format!(".env cannot be read: {error}").into()),
     }
+    config.set_default("CORS_ALLOW_ORIGINS", "http://localhost:3000");
     Ok(config)
 }
 
@@ -91,21 +91,16 @@ pub fn write_env_json(folder: &Path, own_url: &str) -> Result<PathBuf, Error> {
 pub struct Settings {
     host: String,
     port: u16,
-    origins: AllowOrigin,
+    pub cors: Cors,
 }
 
 impl Settings {
-    /// `HOST` (127.0.0.1), `PORT` (8000; 0 takes a free one) and `CORS_ALLOW_ORIGINS` (`http://localhost:3000`;
-    /// separated by commas, or `*` for any).
+    /// `HOST` (127.0.0.1), `PORT` (8000; 0 takes a free one) and `CORS_ALLOW_ORIGINS`.
     pub fn new(config: &Config) -> Result<Self, Error> {
-        let origins = config.get("CORS_ALLOW_ORIGINS").unwrap_or("http://localhost:3000");
         Ok(Self {
             host: config.get("HOST").unwrap_or("127.0.0.1").to_owned(),
             port: config.number("PORT", 8000, 0..=u16::MAX)?,
-            origins: match origins {
-                "*" => AllowOrigin::any(),
-                _ => AllowOrigin::list(origins.split(',').map(origin).collect::<Result<Vec<_>, _>>()?),
-            },
+            cors: Cors::new(config)?,
         })
     }
 
@@ -123,31 +118,4 @@ impl Settings {
             .into()
         })
     }
-
-    /// What template.yaml has API Gateway allow.
-    pub fn cors(&self) -> CorsLayer {
-        CorsLayer::new()
-            .allow_origin(self.origins.clone())
-            .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
-            .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE])
-            .expose_headers([
-                header::LINK,
-                header::LOCATION,
-                header::RETRY_AFTER,
-                HeaderName::from_static("x-request-id"),
-            ])
-    }
-}
-
-/// A page's origin as browsers send it (RFC 6454 §6.2): scheme, host and port, nothing after them.
-fn origin(text: &str) -> Result<HeaderValue, Error> {
-    let text = text.trim();
-    let host = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
-    let value = host.filter(|host| !host.is_empty() && !host.contains('/')).and_then(|_| text.parse().ok());
-    value.ok_or_else(|| {
-        format!(
-            "CORS_ALLOW_ORIGINS has `{text}`: it should be origins such as http://localhost:3000, separated by commas"
-        )
-        .into()
-    })
 }

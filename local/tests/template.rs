@@ -6,7 +6,7 @@
 use std::{collections::BTreeSet, fs, path::Path, time::Duration};
 
 use axum::{Router, body::Body, http::Request};
-use shared::{Config, Db, config, db, http, telemetry};
+use shared::{Config, Cors, Db, config, db, http, telemetry};
 use tower::ServiceExt;
 use yaml_serde::Value as Yaml;
 
@@ -217,6 +217,91 @@ fn every_route_of_sign_up_and_login_takes_fewer_requests_and_no_other_route_has_
             assert!(of_route[limit].as_i64().is_some());
             assert!(of_route[limit].as_i64() < default(&api["DefaultRouteSettings"][limit]), "{key:?}");
         }
+    }
+}
+
+/// Its headers stand in the place of the functions' in a deployment.
+#[tokio::test]
+async fn api_gateway_tells_browsers_what_the_functions_tell_them() {
+    let template = template();
+    let of_gateway =
+        &template["Resources"]["api"]["Properties"]["CorsConfiguration"].as_sequence().unwrap()[1];
+    let origin = "https://todo.example.com";
+    let cors = Cors::new(&Config::from_iter([("CORS_ALLOW_ORIGINS", origin)])).unwrap();
+    let function = http::finish(docs::router(), cors, telemetry::to_terminal);
+    let ask = async |method: &str| {
+        let request = Request::builder().method(method).uri("/docs").header("origin", origin);
+        let request = request.header("access-control-request-method", "GET").body(Body::empty()).unwrap();
+        function.clone().oneshot(request).await.unwrap().headers().clone()
+    };
+    let (preflight, answer) = (ask("OPTIONS").await, ask("GET").await);
+    for (key, headers, name) in [
+        ("AllowMethods", &preflight, "access-control-allow-methods"),
+        ("AllowHeaders", &preflight, "access-control-allow-headers"),
+        ("ExposeHeaders", &answer, "access-control-expose-headers"),
+    ] {
+        let listed = headers[name].to_str().unwrap().split(", ").map(str::to_owned);
+        assert_eq!(listed.collect::<BTreeSet<_>>(), strings(&of_gateway[key]), "{key}");
+    }
+    let max_age = of_gateway["MaxAge"].as_i64().unwrap().to_string();
+    assert_eq!(preflight["access-control-max-age"], max_age.as_str());
+    let keys = ["AllowOrigins", "AllowMethods", "AllowHeaders", "ExposeHeaders", "MaxAge"];
+    assert!(
+        of_gateway.as_mapping().unwrap().keys().map(|key| key.as_str().unwrap()).eq(keys),
+        "{of_gateway:?}"
+    );
+    let variable = &template["Globals"]["Function"]["Environment"]["Variables"]["CORS_ALLOW_ORIGINS"];
+    assert_eq!(variable.as_str(), of_gateway["AllowOrigins"][1].as_str(), "one parameter for both");
+}
+
+#[test]
+fn the_template_takes_the_origins_that_the_functions_take() {
+    let template = template();
+    let pattern = template["Parameters"]["AllowedOrigins"]["AllowedPattern"].as_str().unwrap();
+    // CloudFormation matches the whole.
+    let pattern = fancy_regex::Regex::new(&format!("^(?:{pattern})$")).unwrap();
+    for (origins, is_taken) in [
+        ("", true),
+        ("*", true),
+        ("http://localhost:3000", true),
+        ("https://a.com", true),
+        ("https://a.com,http://localhost:3000", true),
+        ("https://xn--fiqs8s.example,https://a-b.c_d.com:8443", true),
+        ("http://127.0.0.1:8080", true),
+        ("http://[::1]:3000", true),
+        ("http://a.com:443", true),
+        ("https://a.com:80", true),
+        ("https://a.com/", false),
+        ("https://a.com/,https://b.com", false),
+        ("a.com", false),
+        ("localhost:3000", false),
+        ("https://a.com/app", false),
+        ("https://a.com?x", false),
+        ("https://a.com#x", false),
+        ("https://A.com", false),
+        ("HTTPS://a.com", false),
+        ("https://a.com:443", false),
+        ("http://a.com:80", false),
+        ("http://b.com,http://a.com:80,https://c.com", false),
+        ("https://a.com:", false),
+        ("https://a.com:0443", false),
+        ("https://user@a.com", false),
+        ("https://*.a.com", false),
+        ("https://", false),
+        ("https://ä.com", false),
+        ("ftp://a.com", false),
+        ("capacitor://localhost", false),
+        ("null", false),
+        ("https://a.com https://b.com", false),
+        ("https://a.com;https://b.com", false),
+        ("'https://a.com'", false),
+        ("https://a.com,", false),
+        (",https://a.com", false),
+        ("https://a.com,,https://b.com", false),
+    ] {
+        assert_eq!(pattern.is_match(origins).unwrap(), is_taken, "template.yaml: {origins}");
+        let by_functions = Cors::new(&Config::from_iter([("CORS_ALLOW_ORIGINS", origins)]));
+        assert_eq!(by_functions.is_ok(), is_taken, "the functions: {origins}");
     }
 }
 

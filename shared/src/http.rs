@@ -11,7 +11,7 @@ use axum::{
     Router,
     body::Body,
     extract::{FromRef, FromRequest, FromRequestParts, MatchedPath, OptionalFromRequest, Request},
-    http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, header, request::Parts, uri::PathAndQuery},
+    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header, request::Parts},
     middleware::{self, Next},
     response::{IntoResponse, Response},
 };
@@ -31,7 +31,7 @@ use tracing::Instrument;
 use uuid::Uuid;
 
 use crate::{
-    Error,
+    Cors, Error, Prefix,
     error::Invalid,
     jwt::Verifier,
     telemetry::{self, Answered},
@@ -50,34 +50,30 @@ pub const REQUEST_DEADLINE: Duration = Duration::from_secs(22);
 /// Whether this process has answered nothing yet.
 static IS_FIRST: AtomicBool = AtomicBool::new(true);
 
-/// Wraps a function's routes in what every answer needs: the `/api` prefix taken off, 404 and 405 in our shape,
-/// a request id, the common headers, a deadline, 500 instead of a crash, and one line of log, which `log` writes.
-pub fn finish(routes: Router, log: impl Fn(&Answered) + Clone + Send + Sync + 'static) -> Router {
-    let routes = routes
-        .fallback(async || Error::NotFound)
-        .method_not_allowed_fallback(async || Error::MethodNotAllowed)
-        .layer(middleware::from_fn(note_route));
-    surround(routes, log)
-}
-
-/// Answers every request with 400: what stands in for one that cannot be read.
-pub(crate) fn refuse(log: impl Fn(&Answered) + Clone + Send + Sync + 'static) -> Router {
-    surround(Router::new().fallback(async || Error::MalformedRequest), log)
-}
-
-fn surround(routes: Router, log: impl Fn(&Answered) + Clone + Send + Sync + 'static) -> Router {
+/// Wraps a function's routes in what every answer needs: the prefix taken off, 404 and 405 in our shape, a request id,
+/// the common headers, those that let pages of other origins read it, a deadline, 500 instead of a crash, and one line of
+/// log, which `log` writes.
+pub fn finish(routes: Router, cors: Cors, log: impl Fn(&Answered) + Clone + Send + Sync + 'static) -> Router {
     let answer = middleware::from_fn(move |request, next| {
-        answer(request, next, IS_FIRST.swap(false, Ordering::Relaxed), log.clone())
+        answer(request, next, cors.clone(), IS_FIRST.swap(false, Ordering::Relaxed), log.clone())
     });
     // The layer must run before the routes are matched, so it stands around them, not in them.
-    Router::new().fallback_service(routes).layer(answer)
+    Router::new().fallback_service(routes.layer(middleware::from_fn(note_route))).layer(answer)
 }
 
-async fn answer(request: Request, next: Next, cold_start: bool, log: impl Fn(&Answered)) -> Response {
+async fn answer(
+    request: Request,
+    next: Next,
+    cors: Cors,
+    cold_start: bool,
+    log: impl Fn(&Answered),
+) -> Response {
     let started = Instant::now();
     let request_id = request_id(&request);
+    let lambda_request_id = request.lambda_context_ref().map(|context| context.request_id.clone());
     let method = request.method().clone();
-    let span = tracing::info_span!("request", request_id);
+    let cors = cors.of(&method, request.headers());
+    let span = tracing::info_span!("request", request_id, lambda_request_id);
     async {
         let answering = timeout(REQUEST_DEADLINE, AssertUnwindSafe(answer_to(request, next)).catch_unwind());
         let (answer, notes) = telemetry::noted(answering).await;
@@ -90,22 +86,28 @@ async fn answer(request: Request, next: Next, cold_start: bool, log: impl Fn(&An
                 Error::OutcomeUnknown.into_response()
             }
         };
-        let error = match response.extensions_mut().remove() {
+        let error = match error_of(&mut response) {
             // Which changes nothing.
             Some(Error::OutcomeUnknown) if method.is_safe() => Some(Error::Unavailable),
-            error => error,
+            // Who asks what a path knows is told, by `Allow`.
+            Some(Error::MethodNotAllowed) if method == Method::OPTIONS => {
+                *response.status_mut() = StatusCode::NO_CONTENT;
+                None
+            }
+            error => error.filter(|_| !cors.is_allowed_preflight()),
         };
-        let code = error.as_ref().map(Error::code);
-        if let Some(error) = error {
-            response = with_body(response, &error, &request_id, method == Method::HEAD);
+        if let Some(error) = &error {
+            response = with_body(response, error, &request_id, method == Method::HEAD);
         }
         add_headers(response.headers_mut(), &request_id);
+        cors.add_to(&mut response);
         log(&Answered {
             request_id: &request_id,
+            lambda_request_id: lambda_request_id.as_deref(),
             method: method.as_str(),
             route: notes.route.as_ref().map(MatchedPath::as_str),
             status: response.status().as_u16(),
-            code,
+            code: error.as_ref().map(Error::code),
             duration: started.elapsed(),
             database: notes.database,
             resent: notes.resent,
@@ -122,8 +124,25 @@ async fn answer_to(mut request: Request, next: Next) -> Response {
     if is_altered(&request) {
         return Error::NotFound.into_response();
     }
-    take_prefix_off(&mut request);
+    Prefix::take_off(&mut request);
     next.run(request).await
+}
+
+/// The error that an answer stands for: a handler's, or a router's, which has the status alone.
+fn error_of(response: &mut Response) -> Option<Error> {
+    let of_handler = response.extensions_mut().remove();
+    of_handler.or_else(|| match response.status() {
+        StatusCode::NOT_FOUND => Some(Error::NotFound),
+        StatusCode::METHOD_NOT_ALLOWED => Some(Error::MethodNotAllowed),
+        _ => None,
+    })
+}
+
+/// The answer to an event that is no request, from which nothing is counted.
+pub(crate) fn refuse(error: &Error, request_id: &str) -> Response {
+    let mut response = with_body(error.clone().into_response(), error, request_id, false);
+    add_headers(response.headers_mut(), request_id);
+    response
 }
 
 async fn note_route(route: Option<MatchedPath>, request: Request, next: Next) -> Response {
@@ -163,37 +182,6 @@ fn request_id(request: &Request) -> String {
         _ => None,
     }
     .unwrap_or_else(|| Uuid::now_v7().to_string())
-}
-
-/// What the caller wrote before the path: `/api`, or nothing. `Location` and `Link` start with it.
-#[derive(Clone, Copy)]
-pub struct Prefix(pub &'static str);
-
-fn take_prefix_off(request: &mut Request) {
-    let prefix = strip_api(request.uri());
-    if let Some(uri) = prefix.clone() {
-        *request.uri_mut() = uri;
-    }
-    request.extensions_mut().insert(Prefix(if prefix.is_some() { "/api" } else { "" }));
-}
-
-/// The same address without `/api` before its path; `None` where that is not how it starts.
-fn strip_api(uri: &Uri) -> Option<Uri> {
-    let rest = uri.path_and_query()?.as_str().strip_prefix("/api")?;
-    if !rest.starts_with('/') {
-        return None;
-    }
-    let mut parts = uri.clone().into_parts();
-    parts.path_and_query = Some(PathAndQuery::try_from(rest).ok()?);
-    Uri::from_parts(parts).ok()
-}
-
-impl<S: Sync> FromRequestParts<S> for Prefix {
-    type Rejection = Error;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Error> {
-        parts.extensions.get().copied().ok_or(Error::Internal)
-    }
 }
 
 /// Where a request comes from, as attempts are counted: an IPv4 address, or the first half of an IPv6 address, which is
@@ -446,7 +434,7 @@ mod tests {
         let routes = Router::new()
             .route("/panic", get(async || -> Response { panic!("a secret of the code") }))
             .route("/fine", get(async || "fine"));
-        let app = finish(routes, telemetry::to_terminal);
+        let app = finish(routes, Cors::default(), telemetry::to_terminal);
         for (path, status) in [("/panic", 500), ("/fine", 200)] {
             let request = Request::get(path).body(Body::empty()).unwrap();
             let response = app.clone().oneshot(request).await.unwrap();
@@ -474,21 +462,11 @@ mod tests {
         let routes = Router::new().route("/hangs", get(std::future::pending::<Response>));
         let started = tokio::time::Instant::now();
         let request = Request::get("/hangs").body(Body::empty()).unwrap();
-        let response = finish(routes, telemetry::to_terminal).oneshot(request).await.unwrap();
+        let response =
+            finish(routes, Cors::default(), telemetry::to_terminal).oneshot(request).await.unwrap();
         assert_eq!(response.status().as_u16(), 503);
         assert_eq!(response.headers()[header::RETRY_AFTER], "1");
         assert_eq!(started.elapsed().as_secs(), REQUEST_DEADLINE.as_secs());
-    }
-
-    #[test]
-    fn only_a_whole_first_segment_is_the_prefix() {
-        let strip = |path: &str| strip_api(&path.parse().unwrap()).map(|uri| uri.to_string());
-        assert_eq!(strip("/api/tasks?limit=1").as_deref(), Some("/tasks?limit=1"));
-        assert_eq!(strip("https://x.example/api/tasks").as_deref(), Some("https://x.example/tasks"));
-        assert_eq!(strip("/api/api/tasks").as_deref(), Some("/api/tasks"));
-        for path in ["/tasks", "/apis/tasks", "/api", "/api?x=1", "/"] {
-            assert_eq!(strip(path), None, "{path}");
-        }
     }
 
     #[test]
@@ -537,21 +515,6 @@ mod tests {
                 _ => None,
             };
             prop_assert_eq!(bearer(&headers).map(str::as_bytes), expected);
-        }
-
-        #[test]
-        fn the_prefix_comes_off_once_and_nothing_else_changes(
-            address in "(https?://[a-z]{1,5}(:[0-9]{1,4})?)?",
-            path in "(/(api|[a-z0-9%.~_-]{0,6})){1,4}(\\?[a-z0-9=&%/?-]{0,12})?",
-        ) {
-            let strip = |path: &str| {
-                let uri = format!("{address}{path}").parse().unwrap();
-                strip_api(&uri).map(|uri| uri.to_string())
-            };
-            prop_assert_eq!(strip(&format!("/api{path}")), Some(format!("{address}{path}")));
-            if !path.starts_with("/api/") {
-                prop_assert_eq!(strip(&path), None);
-            }
         }
     }
 }

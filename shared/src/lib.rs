@@ -7,17 +7,22 @@
 //! ```
 
 pub mod config;
+mod cors;
 pub mod db;
 pub mod error;
+mod foreign;
 pub mod http;
 pub mod jwt;
 mod parameters;
 pub mod password;
+mod prefix;
 mod run;
 pub mod telemetry;
 pub mod user;
 
 pub use config::Config;
+pub use cors::Cors;
 pub use db::Db;
 pub use error::Error;
+pub use prefix::Prefix;
 pub use run::{answer_events, run, run_without_database};

@@ -9,7 +9,7 @@ use std::{
 use axum::Router;
 use http_body_util::BodyExt;
 use lambda_http::{
-    Body, LambdaEvent, Request, Service,
+    Body, LambdaEvent, Request, RequestExt, Service,
     aws_lambda_events::apigw::{ApiGatewayV2httpRequest, ApiGatewayV2httpResponse},
     lambda_runtime,
     request::LambdaRequest,
@@ -21,7 +21,7 @@ use tokio::runtime::{Builder, Runtime};
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::{
-    Config, Db, config, http, parameters,
+    Config, Cors, Db, Error, config, foreign, http, parameters,
     telemetry::{self, Answered},
 };
 
@@ -60,9 +60,10 @@ fn serve(init: impl AsyncFnOnce(Config) -> Result<Router, config::Error>) -> Exi
                         .to_owned(),
                 ));
             }
+            let cors = Cors::new(&config)?;
             let routes = init(config).await?;
             // Without the layer of lambda_runtime::run, a span for each request: ours says more.
-            let runtime = lambda_runtime::Runtime::new(answer_events(routes, log));
+            let runtime = lambda_runtime::Runtime::new(answer_events(routes, cors, log));
             // A task, because each time that the future of block_on is woken costs a system call.
             let ended = tokio::spawn(runtime.run_concurrent()).await;
             let error = ended.map_err(Into::into).flatten().err();
@@ -111,9 +112,11 @@ async fn init(
 /// A function as Lambda calls it: an event of API Gateway's HTTP API (payload version 2.0) in, the answer's JSON out.
 ///
 /// lambda_http panics at some events (base64 that is none, a space in the query, a malformed Host), which Lambda would
-/// answer with a 500 of its own. What cannot be read is a 400 of ours.
+/// answer with a 500 of its own. A request that cannot be read is a 400 of ours. So is what is no request at all, which is
+/// named in the log and not counted.
 pub fn answer_events(
     routes: Router,
+    cors: Cors,
     log: impl Fn(&Answered) + Clone + Send + Sync + 'static,
 ) -> impl Service<
     LambdaEvent<Box<RawValue>>,
@@ -122,23 +125,34 @@ pub fn answer_events(
     Future = impl Future<Output = Result<ApiGatewayV2httpResponse, Infallible>> + Send,
 > + Clone
 + Send {
-    let answers = http::finish(routes, log.clone());
-    let refuses = http::refuse(log);
-    service_fn(move |LambdaEvent { payload, .. }: LambdaEvent<Box<RawValue>>| {
-        let read = panic::catch_unwind(|| {
-            let event = serde_json::from_str(payload.get()).ok()?;
-            Some(Request::from(LambdaRequest::ApiGatewayV2(event)))
-        });
-        match read {
-            Ok(Some(request)) => answer(answers.clone(), request),
-            _ => answer(refuses.clone(), LambdaRequest::ApiGatewayV2(only_the_id(&payload)).into()),
+    let answers = http::finish(routes, cors.clone(), log.clone());
+    let refuses = http::finish(Router::new().fallback(async || Error::MalformedRequest), cors, log);
+    service_fn(move |LambdaEvent { payload, context }: LambdaEvent<Box<RawValue>>| {
+        let (mut answers, mut refuses) = (answers.clone(), refuses.clone());
+        async move {
+            let read = panic::catch_unwind(|| {
+                let event = serde_json::from_str(payload.get()).ok()?;
+                Some(Request::from(LambdaRequest::ApiGatewayV2(event)))
+            });
+            let response = match read {
+                Ok(Some(request)) => answers.call(request.with_lambda_context(context)).await?,
+                _ => match foreign::what_came(&payload) {
+                    None => refuses.call(only_the_id(&payload).with_lambda_context(context)).await?,
+                    Some(what) => {
+                        let lambda_request_id = context.request_id;
+                        tracing::warn!(lambda_request_id, "no request of an HTTP API came, but {what}");
+                        http::refuse(&Error::MalformedRequest, &lambda_request_id)
+                    }
+                },
+            };
+            Ok(as_lambda_has_it(response).await)
         }
     })
 }
 
 /// Not by lambda_http's `Adapter`, which cannot be sent to another thread with axum's answers, and copies them.
-async fn answer(mut routes: Router, request: Request) -> Result<ApiGatewayV2httpResponse, Infallible> {
-    let (parts, body) = routes.call(request).await?.into_parts();
+async fn as_lambda_has_it(response: axum::response::Response) -> ApiGatewayV2httpResponse {
+    let (parts, body) = response.into_parts();
     let mut response = ApiGatewayV2httpResponse::default();
     response.status_code = parts.status.as_u16().into();
     response.headers = parts.headers;
@@ -150,11 +164,11 @@ async fn answer(mut routes: Router, request: Request) -> Result<ApiGatewayV2http
             response.status_code = 500;
         }
     }
-    Ok(response)
+    response
 }
 
-/// A request of which nothing is known but the id that API Gateway gave it, if that.
-fn only_the_id(event: &RawValue) -> ApiGatewayV2httpRequest {
+/// A request of which nothing is known but the id that API Gateway gave it.
+fn only_the_id(event: &RawValue) -> Request {
     #[derive(Default, Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Event {
@@ -170,7 +184,7 @@ fn only_the_id(event: &RawValue) -> ApiGatewayV2httpRequest {
     let mut request = ApiGatewayV2httpRequest::default();
     request.raw_path = Some("/".to_owned());
     request.request_context.request_id = request_id;
-    request
+    LambdaRequest::ApiGatewayV2(request).into()
 }
 
 /// Lines of JSON, each with its level and its time: without either, [Lambda takes it to be of level INFO][levels].

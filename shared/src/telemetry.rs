@@ -19,6 +19,8 @@ pub const NAMESPACE: &str = "serverless-todo";
 pub struct Answered<'a> {
     /// API Gateway's id, which the client has in `X-Request-Id`.
     pub request_id: &'a str,
+    /// Lambda's id of the invocation, by which its own lines name it, such as those of a crash or a time-out.
+    pub lambda_request_id: Option<&'a str>,
     /// As sent.
     pub method: &'a str,
     /// The route without its prefix, such as `/tasks/{id}`; none where no route matched.
@@ -160,6 +162,7 @@ mod tests {
 
     const ANSWERED: Answered = Answered {
         request_id: "JKJaXmPLvHcESHA=",
+        lambda_request_id: Some("8476a536-e9f4-11e8-9739-000000000001"),
         method: "PUT",
         route: Some("/tasks/{id}"),
         status: 200,
@@ -180,6 +183,7 @@ mod tests {
                 "level": "INFO",
                 "message": "answered",
                 "request_id": "JKJaXmPLvHcESHA=",
+                "lambda_request_id": "8476a536-e9f4-11e8-9739-000000000001",
                 "method": "PUT",
                 "route": "/tasks/{id}",
                 "status": 200,

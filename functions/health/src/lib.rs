@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use shared::{Db, Error, http::Json};
 
 /// The variables that may come from SSM Parameter Store, and that template.yaml lets the function read there.
-pub const SECRETS: &[&str] = &["DATABASE_URL"];
+pub const SECRETS: &[&str] = &["DATABASE_URL", "DATABASE_CA"];
 
 /// The route of this function.
 pub fn router(db: Db) -> Router {

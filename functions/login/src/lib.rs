@@ -14,7 +14,7 @@ use shared::{
 use tokio_postgres::types::Type;
 
 /// The variables that may come from SSM Parameter Store, and that template.yaml lets the function read there.
-pub const SECRETS: &[&str] = &["DATABASE_URL", "JWT_SECRET"];
+pub const SECRETS: &[&str] = &["DATABASE_URL", "DATABASE_CA", "JWT_SECRET"];
 
 /// What this function works with.
 #[derive(Clone)]

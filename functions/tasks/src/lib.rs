@@ -16,7 +16,7 @@ use axum::{
 use shared::{Config, Db, config, jwt::Verifier};
 
 /// The variables that may come from SSM Parameter Store, and that template.yaml lets the function read there.
-pub const SECRETS: &[&str] = &["DATABASE_URL", "JWT_SECRET", "JWT_SECRET_PREVIOUS"];
+pub const SECRETS: &[&str] = &["DATABASE_URL", "DATABASE_CA", "JWT_SECRET", "JWT_SECRET_PREVIOUS"];
 
 /// What this function works with.
 #[derive(Clone, FromRef)]

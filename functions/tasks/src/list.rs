@@ -8,9 +8,9 @@ use axum::{
 use deserr::Deserr;
 use serde::{Deserialize, Serialize};
 use shared::{
-    Db, Error,
+    Db, Error, Prefix,
     error::{Invalid, Rule},
-    http::{Caller, Prefix, Query, json_response},
+    http::{Caller, Query, json_response},
 };
 use tokio_postgres::{Row, types::Type};
 
@@ -436,7 +436,7 @@ mod tests {
             let pairs: Vec<_> = sent.iter().map(|(name, value)| format!("{name}={value}")).collect();
             let query = pairs.join("&");
             let cursor = cursor(Order::Asc, "title", "a");
-            let link = next_link(Prefix("/api"), Some(&query), &cursor).unwrap();
+            let link = next_link(Prefix("/api".to_owned()), Some(&query), &cursor).unwrap();
             let link = link.to_str().unwrap().strip_prefix("</api/tasks?").unwrap();
             let (next, relation) = link.split_once('>').unwrap();
             prop_assert_eq!(relation, "; rel=\"next\"");

@@ -9,10 +9,10 @@ use jiff::{Timestamp, civil::DateTime};
 use serde::Serialize;
 use serde_json::{Value, json};
 use shared::{
-    Db, Error,
+    Db, Error, Prefix,
     db::Param,
     error::Invalid,
-    http::{Caller, Json, Prefix},
+    http::{Caller, Json},
 };
 use tokio_postgres::{Row, types::Type};
 use uuid::Uuid;

@@ -1,5 +1,8 @@
 //! The events of `events/tasks-*.json`, and the real binary.
 
+#![cfg(test)]
+
+use serde_json::json;
 use tasks::{App, router};
 
 #[tokio::test]
@@ -104,17 +107,136 @@ async fn an_event_that_cannot_be_read_is_400_and_the_next_one_is_answered() {
         (with("/headers/host", "a b".into()), &good["requestContext"]["requestId"]),
         (with("/requestContext/http/method", "NO METHOD".into()), &good["requestContext"]["requestId"]),
         (with("/headers", "none".into()), &good["requestContext"]["requestId"]),
-        (serde_json::json!({}), &serde_json::Value::Null),
-        (serde_json::json!([1, 2]), &serde_json::Value::Null),
     ] {
         let answer = function.invoke(&event).await.unwrap();
         assert_eq!(answer["statusCode"], 400, "{event}");
         let body: serde_json::Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
         assert_eq!(body["code"], "malformed_request");
         assert_eq!(body["request_id"], answer["headers"]["x-request-id"]);
-        assert!(id.is_null() || body["request_id"] == *id, "{body}");
+        assert_eq!(body["request_id"], *id);
         assert_eq!(function.answered().pop().unwrap()["status"], 400);
         assert_eq!(function.invoke(&good).await.unwrap()["statusCode"], 200);
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_request_of_an_http_api_is_named_in_one_line_and_not_counted() {
+    let url = testing::database().await;
+    testing::events::seed(&url).await;
+    let variables = [
+        ("DATABASE_URL", url.as_str()),
+        ("JWT_SECRET", shared::config::DEMO_JWT_SECRET),
+        ("AWS_LAMBDA_LOG_LEVEL", "INFO"),
+    ];
+    let mut function = testing::Function::start(env!("CARGO_BIN_EXE_tasks"), &variables).await;
+    let secret = "what a client sent";
+    let foreign = [
+        (
+            json!({
+                "version": "1.0", "resource": "/tasks", "path": "/tasks", "httpMethod": "GET", "body": secret,
+                "headers": { "x-secret": secret }, "multiValueHeaders": { "x-secret": [secret] },
+                "requestContext": { "requestId": "an id", "httpMethod": "GET", "resourcePath": "/tasks" },
+            }),
+            "payload version 1.0",
+        ),
+        (
+            json!({
+                "requestContext": { "elb": { "targetGroupArn": "arn:aws:elasticloadbalancing:…" } },
+                "httpMethod": "POST", "path": "/tasks", "headers": {}, "body": secret, "isBase64Encoded": false,
+            }),
+            "Application Load Balancer",
+        ),
+        (
+            json!({ "source": "aws.events", "detail-type": "Scheduled Event", "detail": { "x": secret } }),
+            "EventBridge",
+        ),
+        (json!({ "source": "serverless-plugin-warmup", "secret": secret }), "warm-up ping"),
+        (json!({ "Records": [{ "eventSource": "aws:sqs", "body": secret }] }), "queue"),
+        (json!({ "key1": secret }), "test event"),
+        (json!({}), "not known"),
+        (json!([1, 2]), "not known"),
+        (json!(null), "not known"),
+    ];
+    for (number, (event, what)) in foreign.iter().enumerate() {
+        let answer = function.invoke(event).await.unwrap();
+        assert_eq!(answer["statusCode"], 400, "{event}");
+        assert_eq!(answer["headers"]["content-type"], "application/json; charset=utf-8");
+        let body: serde_json::Value = serde_json::from_str(answer["body"].as_str().unwrap()).unwrap();
+        assert_eq!(body["code"], "malformed_request");
+        let log = function.output();
+        let lines: Vec<serde_json::Value> =
+            log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        assert_eq!(lines.len(), number + 1, "{log}");
+        let line = lines.last().unwrap();
+        assert_eq!(line["level"], "WARN");
+        assert!(line["message"].as_str().unwrap().contains(what), "{line}");
+        // By Lambda's id of the invocation, as there is no other.
+        assert_eq!(line["lambda_request_id"], body["request_id"]);
+        assert!(!log.contains(secret), "{log}");
+    }
+    assert_eq!(function.answered(), [json!(0); 0]);
+    let good = serde_json::from_str(&testing::events::all()["tasks-list.json"]).unwrap();
+    assert_eq!(function.invoke(&good).await.unwrap()["statusCode"], 200);
+    assert_eq!(function.answered()[0]["cold_start"], true, "no ping uses it up");
+}
+
+#[tokio::test]
+async fn through_a_custom_domain_location_and_link_keep_its_mapping_key() {
+    let url = testing::database().await;
+    testing::events::seed(&url).await;
+    let variables = [("DATABASE_URL", url.as_str()), ("JWT_SECRET", shared::config::DEMO_JWT_SECRET)];
+    let mut function = testing::Function::start(env!("CARGO_BIN_EXE_tasks"), &variables).await;
+    let event =
+        |name: &str| -> serde_json::Value { serde_json::from_str(&testing::events::all()[name]).unwrap() };
+    let created = function.invoke(&event("tasks-create-custom-domain.json")).await.unwrap();
+    let location = created["headers"]["location"].as_str().unwrap();
+    assert!(location.starts_with("/todo/v1/tasks/"), "{location}");
+
+    let mut page = event("tasks-list-custom-domain.json");
+    page["rawQueryString"] = "limit=1".into();
+    let page = function.invoke(&page).await.unwrap();
+    let link = page["headers"]["link"].as_str().unwrap();
+    assert!(link.starts_with("</todo/tasks?limit=1&cursor="), "{link}");
+}
+
+#[tokio::test]
+async fn the_preflight_of_an_allowed_page_is_answered_for_it_alone() {
+    let url = "postgresql://todo@127.0.0.1:1/todo";
+    let variables = [
+        ("DATABASE_URL", url),
+        ("JWT_SECRET", SECRET),
+        ("CORS_ALLOW_ORIGINS", "https://todo.example.com,http://localhost:3000"),
+    ];
+    let mut function = testing::Function::start(env!("CARGO_BIN_EXE_tasks"), &variables).await;
+    for (name, allowed) in [
+        ("tasks-preflight.json", Some("https://todo.example.com")),
+        ("tasks-update-preflight-under-api.json", Some("https://todo.example.com")),
+        ("tasks-preflight-foreign-origin.json", None),
+    ] {
+        let event = serde_json::from_str(&testing::events::all()[name]).unwrap();
+        let answer = function.invoke(&event).await.unwrap();
+        assert_eq!(answer["statusCode"], 204, "{answer}");
+        assert_eq!(answer["headers"]["access-control-allow-origin"].as_str(), allowed, "{answer}");
+        let headers = allowed.map(|_| "authorization, *");
+        assert_eq!(answer["headers"]["access-control-allow-headers"].as_str(), headers);
+    }
+    let lines = function.answered();
+    assert_eq!((&lines[0]["route"], &lines[0]["method"]), (&json!("/tasks"), &json!("OPTIONS")));
+}
+
+#[tokio::test]
+async fn an_origin_that_would_never_match_ends_the_function_with_a_sentence() {
+    let variables = [
+        ("DATABASE_URL", "postgresql://todo@127.0.0.1:1/todo"),
+        ("JWT_SECRET", SECRET),
+        ("CORS_ALLOW_ORIGINS", "https://todo.example.com/"),
+    ];
+    let mut function = testing::Function::start(env!("CARGO_BIN_EXE_tasks"), &variables).await;
+    match function.init().await {
+        Err(testing::Failure::Ended(_, output)) => {
+            assert!(output.contains("CORS_ALLOW_ORIGINS has `https://todo.example.com/`"), "{output}");
+        }
+        other => panic!("{other:?}"),
     }
 }
 
@@ -172,6 +294,9 @@ async fn each_request_is_one_line_with_its_route_its_caller_and_its_cost() {
         assert_eq!(lines.len(), number + 1, "{name}");
         let line = &lines[number];
         assert_eq!(line["request_id"], event["requestContext"]["requestId"]);
+        // By which Lambda's own lines name the invocation.
+        let lambda_request_id = line["lambda_request_id"].as_str().unwrap();
+        assert!(lambda_request_id.starts_with("8476a536-e9f4-11e8-9739-"), "{line}");
         assert_eq!(line["status"], answer["statusCode"]);
         assert_eq!(line["method"], method);
         assert_eq!(line["route"].as_str(), route);

@@ -10,10 +10,13 @@ use axum::{
 use base64::{Engine, engine::general_purpose::STANDARD};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
-use shared::{Config, Db, config, telemetry};
+use shared::{Config, Cors, Db, config, telemetry};
 use tower::ServiceExt;
 
 use crate::{Function, database};
+
+/// Whose pages may call the functions, as far as the events speak of it.
+const ORIGIN: &str = "https://todo.example.com";
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../events");
 
@@ -29,11 +32,15 @@ pub async fn are_answered_alike(
     routes: impl FnOnce(&Config, Db) -> Result<Router, config::Error>,
 ) {
     let url = database().await;
-    let variables =
-        [("DATABASE_URL", url.as_str()), ("JWT_SECRET", config::DEMO_JWT_SECRET), ("BCRYPT_COST", "4")];
+    let variables = [
+        ("DATABASE_URL", url.as_str()),
+        ("JWT_SECRET", config::DEMO_JWT_SECRET),
+        ("BCRYPT_COST", "4"),
+        ("CORS_ALLOW_ORIGINS", ORIGIN),
+    ];
     let config = Config::from_iter(variables);
     let routes = Db::new(&config).and_then(|db| routes(&config, db)).unwrap();
-    let routes = shared::http::finish(routes, telemetry::to_terminal);
+    let routes = shared::http::finish(routes, Cors::new(&config).unwrap(), telemetry::to_terminal);
     let mut process = Function::start(binary, &variables).await;
 
     let expected = expected();
@@ -114,6 +121,7 @@ pub async fn environment() -> Result<(String, BTreeMap<String, String>), config:
         ))
     })?;
     variables.entry("AWS_LAMBDA_LOG_LEVEL".to_owned()).or_insert_with(|| "INFO".to_owned());
+    variables.entry("CORS_ALLOW_ORIGINS".to_owned()).or_insert_with(|| ORIGIN.to_owned());
     if !variables.contains_key("SSM_PARAMETER_PATH") {
         variables.insert("DATABASE_URL".to_owned(), url.clone());
         variables.entry("JWT_SECRET".to_owned()).or_insert_with(|| config::DEMO_JWT_SECRET.to_owned());

@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod account;
+mod cors;
 mod errors;
 mod front_end;
 mod input;

@@ -259,12 +259,15 @@ fn pages_of_the_listed_origins_may_call_it_and_no_others() {
             assert_eq!(echoed, listed, "{answer}");
             assert!(!answer.contains("access-control-allow-credentials"), "{answer}");
         }
-        assert!(preflight.starts_with("HTTP/1.1 200"), "{preflight}");
+        assert!(preflight.starts_with("HTTP/1.1 204"), "{preflight}");
         assert!(actual.starts_with("HTTP/1.1 401"), "{actual}");
         assert!(
-            actual.contains("access-control-expose-headers: link,location,retry-after,x-request-id"),
+            actual.contains("access-control-expose-headers: ETag, Idempotent-Replayed, Link,") == listed,
             "{actual}"
         );
+        let file = dev.curl("/api.js", &["-H", &origin_header]);
+        assert!(file.starts_with("HTTP/1.1 200") && file.contains("vary: Origin\r\n"), "{file}");
+        assert_eq!(file.contains("access-control-allow-origin"), listed, "{file}");
     }
 }
 

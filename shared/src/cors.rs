@@ -1,0 +1,107 @@
+//! Which pages of other origins may call the API from a browser ([Fetch standard][cors]).
+//!
+//! API Gateway knows the same origins (`CorsConfiguration` in template.yaml). The functions answer for themselves all the
+//! same, because a preflight reaches a route of any method: docs/design.md has the reasons.
+//!
+//! [cors]: https://fetch.spec.whatwg.org/#http-cors-protocol
+
+use std::sync::Arc;
+
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::response::Response;
+use url::Url;
+
+use crate::{Config, config};
+
+const ALLOW_METHODS: HeaderValue = HeaderValue::from_static("GET, POST, PUT, PATCH, DELETE");
+
+/// Any header: tracing libraries add theirs. `*` does not include `Authorization`.
+const ALLOW_HEADERS: HeaderValue = HeaderValue::from_static("authorization, *");
+
+const EXPOSE_HEADERS: HeaderValue =
+    HeaderValue::from_static("ETag, Idempotent-Replayed, Link, Location, Retry-After, X-Request-Id");
+
+/// How long a browser may keep the answer to a preflight, in seconds. Chromium keeps none longer than two hours.
+const MAX_AGE: HeaderValue = HeaderValue::from_static("7200");
+
+/// The origins whose pages may call the API; by default none.
+#[derive(Clone, Debug, Default)]
+pub struct Cors {
+    origins: Arc<[HeaderValue]>,
+}
+
+impl Cors {
+    /// From `CORS_ALLOW_ORIGINS`: origins separated by commas, or `*` for any. Unset or empty: none.
+    ///
+    /// # Errors
+    /// When one of them is not written as browsers send it, and so would never match.
+    pub fn new(config: &Config) -> Result<Self, config::Error> {
+        let origins = config.get("CORS_ALLOW_ORIGINS").map(|origins| origins.split(',').map(str::trim));
+        let origins = origins.into_iter().flatten().map(|origin| {
+            if origin != "*" && !is_origin(origin) {
+                return Err(config::Error::new(format!(
+                    "CORS_ALLOW_ORIGINS has `{origin}`: it should be origins as browsers send them, such as \
+                     https://todo.example.com or http://localhost:3000, separated by commas; no path, no slash at the \
+                     end, no capitals, no port that is the scheme's own"
+                )));
+            }
+            HeaderValue::from_str(origin).map_err(|error| config::Error::new(error.to_string()))
+        });
+        Ok(Self { origins: origins.collect::<Result<_, _>>()? })
+    }
+
+    /// What is to be done to the answer to this request.
+    pub(crate) fn of(&self, method: &Method, request: &HeaderMap) -> Answer {
+        let origin = request.get(header::ORIGIN);
+        let is_allowed = |allowed: &&HeaderValue| **allowed == "*" || Some(*allowed) == origin;
+        Answer {
+            varies: !self.origins.is_empty(),
+            allow_origin: origin.and_then(|_| self.origins.iter().find(is_allowed)).cloned(),
+            is_preflight: method == Method::OPTIONS
+                && request.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD),
+        }
+    }
+}
+
+/// What one answer says to the browser.
+pub(crate) struct Answer {
+    varies: bool,
+    allow_origin: Option<HeaderValue>,
+    is_preflight: bool,
+}
+
+impl Answer {
+    /// Whether the request only asks whether another may be sent, and it may.
+    pub(crate) fn is_allowed_preflight(&self) -> bool {
+        self.is_preflight && self.allow_origin.is_some()
+    }
+
+    /// Adds the headers that let the page read the answer, or send the request that it asked for.
+    pub(crate) fn add_to(self, response: &mut Response) {
+        let is_allowed_preflight = self.is_allowed_preflight();
+        if is_allowed_preflight {
+            *response.status_mut() = StatusCode::NO_CONTENT;
+        }
+        let headers = response.headers_mut();
+        // A cache must not answer one origin with what another was told.
+        if self.varies {
+            headers.append(header::VARY, HeaderValue::from_static("Origin"));
+        }
+        let Some(origin) = self.allow_origin else { return };
+        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+        if is_allowed_preflight {
+            headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, ALLOW_METHODS);
+            headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, ALLOW_HEADERS);
+            headers.insert(header::ACCESS_CONTROL_MAX_AGE, MAX_AGE);
+        } else {
+            headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSE_HEADERS);
+        }
+    }
+}
+
+/// Whether a browser would send exactly this as the `Origin` of a page on the web.
+fn is_origin(text: &str) -> bool {
+    Url::parse(text).is_ok_and(|url| {
+        matches!(url.scheme(), "http" | "https") && url.origin().ascii_serialization() == text
+    })
+}
