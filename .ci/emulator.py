@@ -7,8 +7,9 @@ import json
 import os
 from urllib.parse import urlsplit
 
+# ministack reads these when it is imported.
 os.environ.update(
-    AUTH="true",  # policies decide, as on AWS
+    AUTH="true",  # IAM's policies decide, as on AWS
     BIND_HOST="127.0.0.1",
     GATEWAY_PORT=str(urlsplit(os.environ["AWS_ENDPOINT_URL"]).port),
     IOT_MTLS_ENABLED="0",
@@ -24,7 +25,7 @@ from ministack.services.cloudformation import changesets, engine, handlers, prov
 # ministack answers /health itself, at every host. Here the API has it.
 app._HEALTH_PATHS = ("/_ministack/health",)
 
-# ministack leaves Body of AWS::ApiGatewayV2::Api out, where SAM's transform puts routes, integrations and CORS.
+# ministack does not read the Body of AWS::ApiGatewayV2::Api, where SAM's transform puts routes, integrations and CORS.
 api_handlers = provisioners._RESOURCE_HANDLERS["AWS::ApiGatewayV2::Api"]
 create_api, update_api = api_handlers["create"], api_handlers["update"]
 
@@ -69,8 +70,9 @@ def import_body(api_id, body):
 
 api_handlers.update(create=create, update=update)
 
-# ministack answers every preflight itself. API Gateway hands those for a path that has a route for any method to the
-# function, as people report (aws/serverless-application-model#1603, anomalyco/sst#5493), whose status the browser gets.
+# ministack answers every preflight itself. API Gateway, as people report it (aws/serverless-application-model#1603,
+# anomalyco/sst#5493), hands a preflight to the function where a route takes any method, and the browser gets the
+# function's status.
 execute = apigateway._handle_execute_in_scope
 invoke = apigateway._invoke_lambda_proxy
 
@@ -102,7 +104,7 @@ async def handle_execute(api_id, stage, path, method, headers, body, query, acco
     return status, answer_headers, answer_body
 
 
-# Of an API with a CORS configuration, API Gateway drops what a function says of CORS. ministack sends both.
+# API Gateway drops what a function says of CORS where the API has a CORS configuration. ministack sends both.
 async def invoke_lambda_proxy(integration, api_id, *arguments, **keywords):
     status, headers, body = await invoke(integration, api_id, *arguments, **keywords)
     if apigateway._apis[api_id]["corsConfiguration"]:
@@ -133,8 +135,8 @@ def apply_transforms(template, provided=None, previous=None):
 for module in (changesets, engine, handlers):
     module._apply_transforms = apply_transforms
 
-# IAM allows GetParameters for each parameter by its ARN. ministack asks for "*", which no policy of ours allows. Between
-# the two functions the ARNs are one string; no ARN has a space in it.
+# IAM must allow GetParameters for each parameter that is asked for. ministack checks it for "*", which no policy of the
+# stack allows. The ARNs go from one function to the other as one string, separated by spaces, which no ARN has.
 extract, enforce = iam_actions.extract_resource_arn, iam_evaluator.enforce
 
 
@@ -155,7 +157,7 @@ def enforce_each(*arguments, resource_arn="*", **keywords):
 
 iam_actions.extract_resource_arn, iam_evaluator.enforce = extract_resource_arn, enforce_each
 
-# ministack refuses alarms on metric math. With a metric that nothing sends they are there, and never change their state.
+# ministack refuses alarms on metric math. They get a metric that nothing sends, and never change their state.
 alarm_record = provisioners._cw_metric_alarm_record
 
 

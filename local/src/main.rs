@@ -19,7 +19,7 @@ use clap::{Parser, Subcommand};
 use database::{Bridge, Server};
 use shared::{
     Config,
-    config::Database,
+    db::Database,
     http::{self, SourceAddress},
     telemetry,
 };
@@ -27,7 +27,6 @@ use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
 };
-use tokio_postgres::config::Host;
 use tower_http::services::ServeDir;
 use uuid::Uuid;
 
@@ -103,14 +102,7 @@ async fn main() -> ExitCode {
 }
 
 async fn migrate() -> Result<(), Error> {
-    let database = settings::config()?.database()?;
-    // The migrations hold a lock of their session, and a transaction pooler has none to give.
-    let pooled = |host: &Host| matches!(host, Host::Tcp(name) if name.contains("-pooler."));
-    if database.postgres.get_hosts().iter().any(pooled) {
-        return Err("DATABASE_URL names Neon's pooled host: migrations need the direct one, the same name \
-                    without -pooler"
-            .into());
-    }
+    let database = Database::new(&settings::config()?)?;
     let mut client = connect(&database).await?;
     let applied = database::migrate(&mut client).await?;
     match applied.len() {
@@ -193,7 +185,7 @@ async fn prepare_and_serve(
     if let Some(url) = own_url.as_deref().filter(|_| arguments.docker.is_some()) {
         sam = sam_local(&arguments.data, &settings::write_env_json(&arguments.data, url)?);
     }
-    let database = config.database()?;
+    let database = Database::new(&config)?;
     let mut client = connect(&database).await?;
     if database.is_local() {
         database::migrate(&mut client).await?;
@@ -212,7 +204,7 @@ async fn prepare_and_serve(
     let routes = local::routes(&config)?.fallback_service(page);
     let api =
         http::finish(routes, settings.cors, telemetry::to_terminal).layer(middleware::map_request(note_peer));
-    welcome(listener.local_addr()?, &own_url.unwrap_or_else(|| place(&database)), &sam)?;
+    welcome(listener.local_addr()?, &own_url.unwrap_or_else(|| database.to_string()), &sam)?;
     axum::serve(listener, api.into_make_service_with_connect_info::<SocketAddr>()).await?;
     Ok(())
 }
@@ -227,8 +219,7 @@ async fn note_peer(ConnectInfo(peer): ConnectInfo<SocketAddr>, mut request: Requ
 async fn connect(database: &Database) -> Result<tokio_postgres::Client, Error> {
     shared::db::connect(database).await.map_err(|error| {
         format!(
-            "the database {} cannot be used ({error}): correct DATABASE_URL (without it, cargo dev starts one)",
-            place(database)
+            "the database {database} cannot be used ({error}): correct DATABASE_URL (without it, cargo dev starts one)"
         )
         .into()
     })
@@ -242,18 +233,6 @@ async fn seed(database: &Database, client: &tokio_postgres::Client) -> Result<()
     }
     client.batch_execute(include_str!("../../events/seed.sql")).await?;
     Ok(())
-}
-
-/// Host, port and name, without the password.
-fn place(database: &Database) -> String {
-    let config = &database.postgres;
-    let hosts = config.get_hosts().iter().map(|host| match host {
-        Host::Tcp(name) => name.clone(),
-        Host::Unix(path) => path.display().to_string(),
-    });
-    let port = config.get_ports().first().copied().unwrap_or(5432);
-    let name = config.get_dbname().or(config.get_user()).unwrap_or_default();
-    format!("{}:{port}/{name}", hosts.collect::<Vec<_>>().join(","))
 }
 
 /// The lines for a container; samconfig.toml holds their other options.

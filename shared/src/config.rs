@@ -1,9 +1,9 @@
 //! Configuration from environment variables and, in a function, from SSM Parameter Store. An empty variable counts as
 //! unset, because `sam local` and a SAM template declare variables that have no value.
 
-use std::{collections::HashMap, fmt, net::IpAddr, str::FromStr, time::Duration};
+use std::{collections::HashMap, fmt, str::FromStr, time::Duration};
 
-use tokio_postgres::config::{Host, SslMode};
+use crate::db::{self, Database};
 
 /// The secret that signs the tokens in `events/`. It is public, so it is refused unless the database
 /// is on this machine.
@@ -16,17 +16,6 @@ const JWT_SECRET_MIN_BYTES: usize = 32;
 #[derive(Clone)]
 pub struct Config(HashMap<String, String>);
 
-/// Which database to use, and how.
-#[derive(Clone)]
-pub struct Database {
-    /// Host, user, password and TLS mode, without the parameters only libpq knows.
-    pub postgres: tokio_postgres::Config,
-    /// PEM file of the only certificate authorities to trust (`sslrootcert`); the web's when `None`.
-    pub root_certificates: Option<String>,
-    /// The most connections one process opens.
-    pub max_connections: usize,
-}
-
 impl Config {
     /// The environment of this process. Values that are not UTF-8 count as unset.
     pub fn from_env() -> Self {
@@ -35,9 +24,30 @@ impl Config {
             .collect()
     }
 
-    /// The variable's value, unless it is unset or empty.
+    /// The variable's value, unless it is unset or empty. What cannot be seen at its ends does not belong to it: a file that
+    /// a secret was read from ends in a newline.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
+        let value = self.0.get(name)?.trim_matches(|c: char| c.is_whitespace() || db::is_invisible(c));
+        Some(value).filter(|value| !value.is_empty())
+    }
+
+    /// A variable that has to be set, which should be `form`.
+    pub(crate) fn required(&self, name: &str, form: &str) -> Result<&str, Error> {
+        self.get(name).ok_or_else(|| self.unset(name, form))
+    }
+
+    /// A variable whose value would be another in quotes.
+    pub(crate) fn unquoted(&self, name: &str) -> Result<Option<&str>, Error> {
+        let Some(value) = self.get(name) else { return Ok(None) };
+        let is_quoted = ['"', '\'', '`']
+            .iter()
+            .any(|quote| value.len() > 1 && value.starts_with(*quote) && value.ends_with(*quote));
+        match is_quoted {
+            true => {
+                Err(Error::new(format!("{name} stands in quotes, which do not belong to it: remove them")))
+            }
+            false => Ok(Some(value)),
+        }
     }
 
     /// Sets a variable that is unset or empty.
@@ -81,29 +91,6 @@ impl Config {
         self.number("AWS_LAMBDA_MAX_CONCURRENCY", 1, 1..=10_000)
     }
 
-    /// `DATABASE_URL` and `DATABASE_MAX_CONNECTIONS` (1 to 1,000, default as many as requests are answered at a time).
-    ///
-    /// The URL is taken as Neon shows it. Of `sslmode`, `disable` never uses TLS, `allow` and `prefer` use it where
-    /// the server offers it, and `require`, `verify-ca` and `verify-full` insist; TLS always verifies the chain and
-    /// the host name. Without it, TLS is required
-    /// unless the database is on this machine. `sslrootcert` names a PEM file of authorities to trust
-    /// instead of the web's.
-    ///
-    /// # Errors
-    /// When the URL is missing or is no PostgreSQL URL, or the number is out of range.
-    pub fn database(&self) -> Result<Database, Error> {
-        let url = self.get("DATABASE_URL").ok_or_else(|| self.unset("DATABASE_URL", DATABASE_URL_FORM))?;
-        let (postgres, root_certificates) = parse_database_url(url).ok_or_else(|| {
-            Error::new(format!(
-                "DATABASE_URL cannot be read: it should be {DATABASE_URL_FORM}, with the special \
-                 characters of the password percent-encoded"
-            ))
-        })?;
-        let default = self.max_concurrency()?.min(1000);
-        let max_connections = self.number("DATABASE_MAX_CONNECTIONS", default, 1..=1000)?;
-        Ok(Database { postgres, root_certificates, max_connections })
-    }
-
     /// `JWT_SECRET`: signs and verifies tokens.
     ///
     /// # Errors
@@ -137,14 +124,14 @@ impl Config {
     }
 
     fn optional_secret(&self, name: &str) -> Result<Option<&str>, Error> {
-        let Some(secret) = self.get(name) else { return Ok(None) };
+        let Some(secret) = self.unquoted(name)? else { return Ok(None) };
         if secret.len() < JWT_SECRET_MIN_BYTES {
             return Err(Error::new(format!(
                 "{name} is too short ({} bytes): it should be {JWT_SECRET_FORM}",
                 secret.len()
             )));
         }
-        if secret == DEMO_JWT_SECRET && !self.database()?.is_local() {
+        if secret == DEMO_JWT_SECRET && !Database::new(self)?.is_local() {
             return Err(Error::new(format!(
                 "{name} is the public demo secret, which is refused unless the database is on this \
                  machine: it should be {JWT_SECRET_FORM}"
@@ -180,77 +167,7 @@ impl<N: Into<String>, V: Into<String>> FromIterator<(N, V)> for Config {
     }
 }
 
-impl Database {
-    /// Whether every host of the URL is this machine: a Unix socket, `localhost`, a loopback address, or the
-    /// name by which a container knows its host.
-    pub fn is_local(&self) -> bool {
-        is_local(&self.postgres)
-    }
-}
-
-fn is_local(postgres: &tokio_postgres::Config) -> bool {
-    let host_is_local = |host: &Host| match host {
-        Host::Unix(_) => true,
-        Host::Tcp(name) => {
-            matches!(name.as_str(), "localhost" | "host.docker.internal")
-                || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
-        }
-    };
-    // With `hostaddr` the name is only what the certificate must be for.
-    postgres.get_hosts().iter().all(host_is_local) && postgres.get_hostaddrs().iter().all(IpAddr::is_loopback)
-}
-
-const DATABASE_URL_FORM: &str =
-    "a PostgreSQL URL such as postgresql://user:password@host/database?sslmode=require";
-
 const JWT_SECRET_FORM: &str = "at least 32 random bytes, for example what `openssl rand -hex 32` prints";
-
-/// The URL without what tokio-postgres does not parse, and the value of `sslrootcert`. The parser's own
-/// message is dropped: a badly encoded password may be part of it.
-fn parse_database_url(url: &str) -> Option<(tokio_postgres::Config, Option<String>)> {
-    let (base, query) = url.split_once('?').unwrap_or((url, ""));
-    if !base.starts_with("postgresql://") && !base.starts_with("postgres://") {
-        return None;
-    }
-    let mut sslmode = None;
-    let mut root_certificates = None;
-    let mut kept = form_urlencoded::Serializer::new(String::new());
-    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-        match &*name {
-            "sslmode" => sslmode = Some(sslmode_from_libpq(&value)?),
-            // "system" is libpq's word for the authorities everyone trusts, which is our default.
-            "sslrootcert" => {
-                root_certificates = Some(value.into_owned()).filter(|file| file != "system");
-            }
-            // Prisma's word for "do not prepare statements", which we never do.
-            "pgbouncer" => {}
-            _ => {
-                kept.append_pair(&name, &value);
-            }
-        }
-    }
-    // tokio-postgres decodes %20, but does not take + for a space.
-    let kept = kept.finish().replace('+', "%20");
-    let mut postgres: tokio_postgres::Config = format!("{base}?{kept}").parse().ok()?;
-    if postgres.get_hosts().is_empty() || postgres.get_user().is_none() {
-        return None;
-    }
-    postgres.ssl_mode(sslmode.unwrap_or(if is_local(&postgres) {
-        SslMode::Disable
-    } else {
-        SslMode::Require
-    }));
-    Some((postgres, root_certificates))
-}
-
-fn sslmode_from_libpq(value: &str) -> Option<SslMode> {
-    match value {
-        "disable" => Some(SslMode::Disable),
-        "allow" | "prefer" => Some(SslMode::Prefer),
-        "require" | "verify-ca" | "verify-full" => Some(SslMode::Require),
-        _ => None,
-    }
-}
 
 /// A missing or unfit variable, as a sentence that names it and says what it should be.
 #[derive(Debug)]
@@ -275,14 +192,8 @@ impl std::error::Error for Error {}
 mod tests {
     use super::*;
 
-    const NEON: &str = "postgresql://todo:pa%20ss@ep-cool-name-123456-pooler.eu-central-1.aws.neon.tech/neondb?sslmode=require&channel_binding=require";
-
     fn config<const N: usize>(variables: [(&str, &str); N]) -> Config {
         Config::from_iter(variables)
-    }
-
-    fn database(url: &str) -> Database {
-        config([("DATABASE_URL", url)]).database().unwrap()
     }
 
     fn sentence<T>(result: Result<T, Error>) -> String {
@@ -290,83 +201,10 @@ mod tests {
     }
 
     #[test]
-    fn neons_url_is_taken_as_pasted() {
-        let database = database(NEON);
-        let postgres = &database.postgres;
-        assert_eq!(postgres.get_ssl_mode(), SslMode::Require);
-        assert_eq!(postgres.get_channel_binding(), tokio_postgres::config::ChannelBinding::Require);
-        assert_eq!(postgres.get_password(), Some(&b"pa ss"[..]));
-        assert_eq!(postgres.get_dbname(), Some("neondb"));
-        assert_eq!(database.max_connections, 1);
-    }
-
-    #[test]
-    fn there_are_as_many_connections_as_requests_at_a_time_unless_it_is_said() {
-        let max_connections = |concurrency, connections| {
-            let url = ("DATABASE_URL", NEON);
-            let variables =
-                [("AWS_LAMBDA_MAX_CONCURRENCY", concurrency), ("DATABASE_MAX_CONNECTIONS", connections), url];
-            config(variables)
-                .database()
-                .map(|database| database.max_connections)
-                .map_err(|error| error.to_string())
-        };
-        assert_eq!(max_connections("", ""), Ok(1));
-        assert_eq!(max_connections("64", ""), Ok(64));
-        assert_eq!(max_connections("64", "10"), Ok(10));
-        let sentence = max_connections("many", "").unwrap_err();
-        assert!(sentence.starts_with("AWS_LAMBDA_MAX_CONCURRENCY is `many`"), "{sentence}");
-    }
-
-    #[test]
-    fn libpqs_modes_that_verify_are_one() {
-        for mode in ["require", "verify-ca", "verify-full"] {
-            let url = format!("postgres://u:p@db.example.com/d?sslmode={mode}&pgbouncer=true");
-            assert_eq!(database(&url).postgres.get_ssl_mode(), SslMode::Require);
-        }
-    }
-
-    #[test]
-    fn without_sslmode_only_this_machine_is_trusted_in_the_clear() {
-        for (host, mode) in [
-            ("localhost", SslMode::Disable),
-            ("127.0.0.1", SslMode::Disable),
-            ("[::1]", SslMode::Disable),
-            ("host.docker.internal", SslMode::Disable),
-            ("db.example.com", SslMode::Require),
-            ("10.0.0.1", SslMode::Require),
-            ("localhost.example.com", SslMode::Require),
-        ] {
-            let url = format!("postgres://u:p@{host}/d");
-            assert_eq!(database(&url).postgres.get_ssl_mode(), mode, "{host}");
-        }
-        let elsewhere = database("postgres://u:p@localhost/d?hostaddr=203.0.113.5");
-        assert_eq!(elsewhere.postgres.get_ssl_mode(), SslMode::Require);
-        assert!(!elsewhere.is_local());
-    }
-
-    #[test]
-    fn sslrootcert_is_kept_and_system_means_the_default() {
-        let url = "postgres://u:p@h/d?sslrootcert=/etc/ca.pem&application_name=a%20b";
-        assert_eq!(database(url).root_certificates.as_deref(), Some("/etc/ca.pem"));
-        assert_eq!(database(url).postgres.get_application_name(), Some("a b"));
-        assert_eq!(database("postgres://u:p@h/d?sslrootcert=system").root_certificates, None);
-    }
-
-    #[test]
     fn a_missing_or_empty_variable_is_named() {
         for variables in [config([]), config([("DATABASE_URL", ""), ("JWT_SECRET", "")])] {
-            assert!(sentence(variables.database()).starts_with("DATABASE_URL is not set"));
+            assert!(sentence(Database::new(&variables)).starts_with("DATABASE_URL is not set"));
             assert!(sentence(variables.jwt_secret()).starts_with("JWT_SECRET is not set"));
-        }
-    }
-
-    #[test]
-    fn an_unreadable_url_is_not_repeated() {
-        for url in ["mysql://u:s3cret@h/d", "postgres://u:s3c?ret=x@h/d", "s3cret", "postgres://"] {
-            let sentence = sentence(config([("DATABASE_URL", url)]).database());
-            assert!(sentence.starts_with("DATABASE_URL cannot be read"), "{sentence}");
-            assert!(!sentence.contains("s3c"), "{sentence}");
         }
     }
 
@@ -382,10 +220,34 @@ mod tests {
     }
 
     #[test]
+    fn what_cannot_be_seen_at_the_ends_of_a_secret_does_not_belong_to_it_and_quotes_are_told() {
+        let secret = "0123456789abcdef".repeat(3);
+        for written in [
+            format!("{secret}\n"),
+            format!("{secret}\r\n"),
+            format!(" {secret}\t"),
+            format!("\u{feff}{secret}"),
+            format!("{secret}\u{200b}\n"),
+            format!("\u{a0}{secret}\u{a0}"),
+        ] {
+            assert_eq!(config([("JWT_SECRET", &written)]).jwt_secret().unwrap(), secret, "{written:?}");
+        }
+        for quote in ["\"", "'", "`"] {
+            let sentence =
+                sentence(config([("JWT_SECRET", &format!("{quote}{secret}{quote}\n"))]).jwt_secret());
+            assert_eq!(sentence, "JWT_SECRET stands in quotes, which do not belong to it: remove them");
+        }
+        assert_eq!(config([("BCRYPT_COST", "10\n")]).bcrypt_cost().unwrap(), 10);
+        assert!(sentence(config([("JWT_SECRET", " \n")]).jwt_secret()).starts_with("JWT_SECRET is not set"));
+    }
+
+    #[test]
     fn the_demo_secret_is_refused_for_a_database_elsewhere() {
         let with = |url| config([("JWT_SECRET", DEMO_JWT_SECRET), ("DATABASE_URL", url)]);
         assert!(with("postgres://u:p@127.0.0.1/d").jwt_secret().is_ok());
-        assert!(sentence(with(NEON).jwt_secret()).contains("public demo secret"));
+        let elsewhere =
+            with("postgresql://todo:secret@ep-cool-name-123456.eu-central-1.aws.neon.tech/neondb");
+        assert!(sentence(elsewhere.jwt_secret()).contains("public demo secret"));
     }
 
     #[test]

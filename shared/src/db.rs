@@ -14,21 +14,21 @@
 //! | no answer in time, cancelled, out of memory or disk | no |
 //! | refused: a constraint, an error of ours | no |
 
+mod connect;
+mod failure;
+mod tls;
+mod url;
+
 use std::{
     convert::Infallible,
-    io::ErrorKind,
     pin::pin,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use backon::{BackoffBuilder, ExponentialBuilder};
-use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Runtime};
+use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime};
 use futures_util::TryStreamExt;
-use rustls::{
-    ClientConfig, RootCertStore,
-    pki_types::{CertificateDer, pem::PemObject},
-};
 use scopeguard::ScopeGuard;
 use tokio::{
     task::yield_now,
@@ -36,29 +36,32 @@ use tokio::{
 };
 use tokio_postgres::{
     Client, Row,
-    error::{Severity, SqlState},
+    error::Severity,
     types::{ToSql, Type},
 };
-use tokio_postgres_rustls::MakeRustlsConnect;
 
-use crate::{
-    Config,
-    config::{self, Database},
-    telemetry,
+pub use self::url::Database;
+pub(crate) use self::url::is_invisible;
+use self::{
+    connect::Connector,
+    failure::{Failure, Obstacle, describe},
 };
+use crate::{Config, config, telemetry};
 
 /// A parameter of a statement: its value and its PostgreSQL type.
 pub type Param<'a> = (&'a (dyn ToSql + Sync), Type);
 
-/// How long one try to open a connection may take, name look-up, TCP, TLS and authentication together; and how long the
-/// network may leave what was sent unacknowledged before the connection counts as lost (Linux only).
+/// How long a host may take to answer when a connection is opened, unless `connect_timeout` in the URL says less; and how
+/// long the network may leave what was sent unacknowledged before the connection counts as lost (Linux only).
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long it may take to have a connection, waiting for a free place in the pool and all tries together. A suspended
-/// Neon compute wakes in a few hundred milliseconds; [Neon asks for 10 s or more][latency].
+/// Neon compute wakes in a few hundred milliseconds ([Neon asks for 10 s or more][latency]); Aurora Serverless, once paused,
+/// [resumes in about 15 s][resume].
 ///
 /// [latency]: https://neon.com/docs/connect/connection-latency
-pub const CONNECT_DEADLINE: Duration = Duration::from_secs(10);
+/// [resume]: https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/aurora-serverless-v2-auto-pause.html
+pub const CONNECT_DEADLINE: Duration = Duration::from_secs(17);
 
 /// How long one statement may take.
 pub const STATEMENT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -86,6 +89,7 @@ const TOO_MANY_DELAY: Duration = Duration::from_millis(500);
 #[derive(Clone)]
 pub struct Db {
     pool: Pool,
+    connector: Arc<Connector>,
 }
 
 impl Db {
@@ -94,25 +98,22 @@ impl Db {
     /// # Errors
     /// When the configuration is unfit, or the file that `sslrootcert` names cannot be read.
     pub fn new(config: &Config) -> Result<Self, config::Error> {
-        let Database { mut postgres, root_certificates, max_connections } = config.database()?;
-        let tls = tls(root_certificates.as_deref())?;
-        postgres.connect_timeout(CONNECT_TIMEOUT);
-        if postgres.get_tcp_user_timeout().is_none() {
-            postgres.tcp_user_timeout(CONNECT_TIMEOUT);
-        }
-        let manager = Manager::from_config(
-            postgres,
-            tls,
+        let database = Database::new(config)?;
+        let max_connections = database.max_connections;
+        let connector = Connector::new(database)?;
+        let manager = Manager::from_connect(
+            tokio_postgres::Config::new(), // the connector has its own
+            connector.clone(),
             // Looks only whether the connection is known to be closed: no round trip.
             ManagerConfig { recycling_method: RecyclingMethod::Fast },
         );
         let pool = Pool::builder(manager)
             .max_size(max_connections)
             .runtime(Runtime::Tokio1)
-            .create_timeout(Some(CONNECT_TIMEOUT))
+            .create_timeout(Some(connector.limit_of_all()))
             .build()
             .map_err(|error| config::Error::new(format!("the connection pool cannot be built: {error}")))?;
-        Ok(Self { pool })
+        Ok(Self { pool, connector: Arc::new(connector) })
     }
 
     /// Opens a connection ahead of the first request, for 2 s at the most. A failure is logged and nothing
@@ -278,11 +279,7 @@ impl Db {
                 Ok(connection) => return Ok(scopeguard::guard(connection, close as fn(Object))),
                 Err(error) => error,
             };
-            let reason = match &error {
-                PoolError::Backend(error) => describe(error),
-                error => error.to_string(),
-            };
-            let obstacle = Obstacle::of(&error);
+            let (obstacle, reason) = self.connector.explain(&error);
             let delay = match obstacle {
                 Obstacle::Passes => delays.next().unwrap_or_default(),
                 // When others may have left.
@@ -336,48 +333,15 @@ enum Repeat {
 /// A single connection outside the pool, with the pool's TLS rules: for migrations and seeds.
 ///
 /// # Errors
-/// When the configuration is unfit or the database cannot be reached within 5 s.
-pub async fn connect(database: &Database) -> Result<tokio_postgres::Client, Error> {
-    let tls =
-        tls(database.root_certificates.as_deref()).map_err(|error| Error::Unavailable(error.to_string()))?;
-    let (client, connection) = timeout(CONNECT_TIMEOUT, database.postgres.connect(tls))
+/// When the configuration is unfit or the database cannot be reached within 9 s.
+pub async fn connect(database: &Database) -> Result<Client, Error> {
+    let connector =
+        Connector::new(database.clone()).map_err(|error| Error::Unavailable(error.to_string()))?;
+    let (client, _) = timeout(connector.limit_of_all(), connector.open())
         .await
-        .map_err(|_| Error::Unavailable(format!("no connection within {CONNECT_TIMEOUT:?}")))?
+        .map_err(|_| Error::Unavailable(format!("no connection within {:?}", connector.limit_of_all())))?
         .map_err(|error| Error::Unavailable(describe(&error)))?;
-    tokio::spawn(connection);
     Ok(client)
-}
-
-/// TLS that always verifies the chain and the host name.
-fn tls(root_certificates: Option<&str>) -> Result<MakeRustlsConnect, config::Error> {
-    let roots = match root_certificates {
-        None => RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() },
-        Some(file) => root_store(file).map_err(|error| {
-            config::Error::new(format!(
-                "the file `{file}` that DATABASE_URL names as sslrootcert cannot be used: {error}"
-            ))
-        })?,
-    };
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut config = ClientConfig::builder_with_provider(provider)
-        .with_protocol_versions(&[&rustls::version::TLS13])
-        .map_err(|error| config::Error::new(format!("TLS cannot be set up: {error}")))?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    // `sslnegotiation=direct`, which saves a round trip, insists on it (PostgreSQL 17, "SSL Session Encryption").
-    config.alpn_protocols = vec![b"postgresql".to_vec()];
-    Ok(MakeRustlsConnect::new(config))
-}
-
-fn root_store(file: &str) -> Result<RootCertStore, Box<dyn std::error::Error>> {
-    let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_file_iter(file)? {
-        roots.add(certificate?)?;
-    }
-    if roots.is_empty() {
-        return Err("it holds no PEM certificate".into());
-    }
-    Ok(roots)
 }
 
 /// Why a statement has no rows to show. The texts are for the log: they hold no value of a statement and no password.
@@ -416,152 +380,3 @@ impl std::fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
-
-/// What keeps a connection from being made. No statement was sent.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Obstacle {
-    Passes,
-    TooMany,
-    Stays,
-}
-
-impl Obstacle {
-    fn of(error: &PoolError) -> Self {
-        match error {
-            PoolError::Timeout(_) => Self::Passes,
-            PoolError::Backend(error) => match error.as_db_error() {
-                Some(error) => Self::told(error.code(), error.message()),
-                None => match io_error_kind(error) {
-                    // A certificate that does not verify is "invalid data".
-                    Some(
-                        ErrorKind::InvalidData
-                        | ErrorKind::InvalidInput
-                        | ErrorKind::NotFound
-                        | ErrorKind::PermissionDenied,
-                    ) => Self::Stays,
-                    Some(_) => Self::Passes,
-                    None if error.is_closed() => Self::Passes,
-                    None => Self::Stays,
-                },
-            },
-            _ => Self::Stays,
-        }
-    }
-
-    /// By what the server says. Poolers have few codes (PgBouncer 08P01, Neon's proxy XX000), so their texts count.
-    fn told(state: &SqlState, message: &str) -> Self {
-        let says = |texts: &[&str]| texts.iter().any(|text| message.contains(text));
-        match state.code() {
-            "53300" => Self::TooMany,
-            "08P01" if says(&["no more connections allowed"]) => Self::TooMany,
-            "08P01" if says(&["no such database", "does not exist", "authentication failed"]) => Self::Stays,
-            "57P01" | "57P02" | "57P03" => Self::Passes,
-            "XX000" if says(&["Couldn't connect to compute node"]) => Self::Passes,
-            code if code.starts_with("08") => Self::Passes,
-            _ => Self::Stays,
-        }
-    }
-}
-
-/// What became of a statement that was sent and has no rows to show.
-#[derive(Clone, Copy, Debug, PartialEq)]
-enum Failure {
-    /// Nobody knows: the connection was lost.
-    Lost,
-    /// Nothing, because of others; it may go better next time.
-    RolledBack,
-    /// Nothing: it took too long, or there is no memory or disk for it.
-    Stopped,
-    /// Nothing, and the fault is the statement's.
-    Refused,
-}
-
-impl Failure {
-    fn of(error: &tokio_postgres::Error) -> Self {
-        match error.code() {
-            Some(state) => Self::told(state),
-            None if error.is_closed() => Self::Lost,
-            None => match io_error_kind(error) {
-                // What cannot be written or read as PostgreSQL's protocol will not be the next time either.
-                None | Some(ErrorKind::InvalidInput | ErrorKind::InvalidData) => Self::Refused,
-                Some(_) => Self::Lost,
-            },
-        }
-    }
-
-    fn told(state: &SqlState) -> Self {
-        match state.code() {
-            // Serialization failure, deadlock.
-            "40001" | "40P01" => Self::RolledBack,
-            // Shut down by an administrator or a crash, starting up, idle for too long.
-            "57P01" | "57P02" | "57P03" | "57P05" => Self::Lost,
-            // Cancelled, as by statement_timeout.
-            "57014" => Self::Stopped,
-            code if code.starts_with("08") => Self::Lost,
-            code if code.starts_with("53") => Self::Stopped,
-            _ => Self::Refused,
-        }
-    }
-}
-
-fn io_error_kind(error: &tokio_postgres::Error) -> Option<ErrorKind> {
-    let source = std::error::Error::source(error)?;
-    source.downcast_ref::<std::io::Error>().map(std::io::Error::kind)
-}
-
-/// The message and what caused it: "error connecting to server: Connection refused". When connecting,
-/// PostgreSQL and poolers say in the message what is wrong (no such database, endpoint disabled).
-fn describe(error: &tokio_postgres::Error) -> String {
-    match std::error::Error::source(error) {
-        Some(source) => format!("{error}: {source}"),
-        None => error.to_string(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_keeps_a_connection_from_being_made_passes_or_stays() {
-        for (code, message, obstacle) in [
-            ("57P03", "the database system is starting up", Obstacle::Passes),
-            ("57P01", "terminating connection due to administrator command", Obstacle::Passes),
-            ("08006", "", Obstacle::Passes),
-            (
-                "08P01",
-                "server login has been failing, try again later (server_login_retry)",
-                Obstacle::Passes,
-            ),
-            ("XX000", "Couldn't connect to compute node", Obstacle::Passes),
-            ("53300", "sorry, too many clients already", Obstacle::TooMany),
-            ("08P01", "no more connections allowed (max_client_conn)", Obstacle::TooMany),
-            ("28P01", "password authentication failed for user \"todo\"", Obstacle::Stays),
-            ("3D000", "database \"todo\" does not exist", Obstacle::Stays),
-            ("08P01", "no such database: todo", Obstacle::Stays),
-            ("08P01", "FATAL: password authentication failed for user \"todo\"", Obstacle::Stays),
-            ("XX000", "The endpoint has been disabled. Enable it using Neon API and retry.", Obstacle::Stays),
-        ] {
-            assert_eq!(Obstacle::told(&SqlState::from_code(code), message), obstacle, "{code} {message}");
-        }
-    }
-
-    #[test]
-    fn only_what_others_caused_and_what_was_lost_is_worth_another_try() {
-        for (code, failure) in [
-            ("40001", Failure::RolledBack),
-            ("40P01", Failure::RolledBack),
-            ("57P01", Failure::Lost),
-            ("57P05", Failure::Lost),
-            ("08006", Failure::Lost),
-            ("08P01", Failure::Lost),
-            ("57014", Failure::Stopped),
-            ("53200", Failure::Stopped),
-            ("23505", Failure::Refused),
-            ("42601", Failure::Refused),
-            ("XX000", Failure::Refused),
-        ] {
-            assert_eq!(Failure::told(&SqlState::from_code(code)), failure, "{code}");
-        }
-    }
-}

@@ -186,13 +186,23 @@ async fn through_a_custom_domain_location_and_link_keep_its_mapping_key() {
     testing::events::seed(&url).await;
     let variables = [("DATABASE_URL", url.as_str()), ("JWT_SECRET", shared::config::DEMO_JWT_SECRET)];
     let mut function = testing::Function::start(env!("CARGO_BIN_EXE_tasks"), &variables).await;
-    let event =
-        |name: &str| -> serde_json::Value { serde_json::from_str(&testing::events::all()[name]).unwrap() };
-    let created = function.invoke(&event("tasks-create-custom-domain.json")).await.unwrap();
+    let event = |name: &str, mapping_key: &str| {
+        let mut event: serde_json::Value = serde_json::from_str(&testing::events::all()[name]).unwrap();
+        event["rawPath"] = format!("{mapping_key}{}", event["rawPath"].as_str().unwrap()).into();
+        event
+    };
+    let created = function.invoke(&event("tasks-create.json", "/todo/v1")).await.unwrap();
     let location = created["headers"]["location"].as_str().unwrap();
-    assert!(location.starts_with("/todo/v1/tasks/"), "{location}");
+    assert!(location.starts_with("/todo/v1/tasks/"), "{created}");
+    let created = function.invoke(&event("tasks-create-under-api.json", "/todo")).await.unwrap();
+    let location = created["headers"]["location"].as_str().unwrap();
+    assert!(location.starts_with("/todo/api/tasks/"), "{created}");
+    let task = function.invoke(&event("tasks-get.json", "/todo")).await.unwrap();
+    assert_eq!(task["statusCode"], 200, "{task}");
+    let unknown = function.invoke(&event("tasks-get-unknown.json", "/todo")).await.unwrap();
+    assert_eq!(unknown["statusCode"], 404, "{unknown}");
 
-    let mut page = event("tasks-list-custom-domain.json");
+    let mut page = event("tasks-list.json", "/todo");
     page["rawQueryString"] = "limit=1".into();
     let page = function.invoke(&page).await.unwrap();
     let link = page["headers"]["link"].as_str().unwrap();

@@ -10,7 +10,7 @@ use axum::{
 use base64::{Engine, engine::general_purpose::STANDARD};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
-use shared::{Config, Cors, Db, config, telemetry};
+use shared::{Config, Cors, Db, config, db::Database, telemetry};
 use tower::ServiceExt;
 
 use crate::{Function, database};
@@ -107,7 +107,7 @@ pub async fn environment() -> Result<(String, BTreeMap<String, String>), config:
         Some(url) => url,
         None => database().await,
     };
-    if !Config::from_iter([("DATABASE_URL", &url)]).database()?.is_local() {
+    if !Database::new(&Config::from_iter([("DATABASE_URL", &url)]))?.is_local() {
         return Err(config::Error::new(
             "DATABASE_URL names a database on another machine, and the demo user's password is public: \
              name one on this machine, or none for a temporary one"

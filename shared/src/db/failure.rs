@@ -1,0 +1,395 @@
+//! What a failure of the database means: whether to try again, and what to tell the operator.
+
+use std::io::ErrorKind;
+
+use deadpool_postgres::PoolError;
+use tokio_postgres::error::SqlState;
+
+/// What keeps a connection from being made. No statement was sent.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Obstacle {
+    /// Worth another try until the deadline.
+    Passes,
+    /// Worth one more try, when others may have left.
+    TooMany,
+    /// Told at once: it takes somebody to change something.
+    Stays,
+}
+
+use Obstacle::{Passes, Stays, TooMany};
+
+/// What those in front of PostgreSQL say where they have no connection to give. Their SQLSTATEs tell little: PgBouncer has
+/// 08P01 for nearly everything, Neon's proxy and Supavisor XX000. The first text that the message contains counts.
+const SAID: &[(&str, Obstacle)] = &[
+    // Neon's proxy, the control plane behind it included:
+    // https://github.com/neondatabase/neon/tree/main/proxy/src (auth/mod.rs, auth/credentials.rs, compute/mod.rs,
+    // control_plane/errors.rs, control_plane/messages.rs) and https://neon.com/docs/connect/connection-errors.
+    ("endpoint is disabled", Stays),
+    ("endpoint has been disabled", Stays),
+    ("endpoint cannot be found", Stays),
+    ("could not be found", Stays),
+    ("quota", Stays),
+    ("exceeded the compute time", Stays),
+    ("concurrently active endpoints", Stays),
+    ("ndpoint ID is not specified", Stays),
+    ("not allowed to connect to this endpoint", Stays),
+    ("from a blocked network", Stays),
+    ("connection is insecure", Stays),
+    ("Inconsistent project name", Stays),
+    ("attempting to use is protected", Stays),
+    ("Too many connections attempts", TooMany),
+    ("Failed to acquire permit to connect to the database", TooMany),
+    ("Too many connections to this endpoint", TooMany),
+    ("exceeded the rate limit", TooMany),
+    ("Couldn't connect to compute node", Passes),
+    ("Control plane request failed", Passes),
+    ("already has running operations", Passes),
+    // Supavisor, which begins with a code in parentheses since 2025:
+    // https://github.com/supabase/supavisor/tree/main/lib/supavisor (errors/, client_handler/error.ex, circuit_breaker.ex).
+    // Its circuit breaker stays open for ten minutes.
+    ("(ECIRCUITBREAKER)", Stays),
+    ("ircuit breaker open", Stays),
+    ("new connections are temporarily blocked", Stays),
+    ("ENANTNOTFOUND)", Stays),
+    ("(ENOTFOUND)", Stays),
+    ("Tenant or user not found", Stays),
+    ("user not found in the database", Stays),
+    ("no auth_query configured", Stays),
+    ("SSL connection is required", Stays),
+    ("(ESSLREQUIRED)", Stays),
+    ("(EADDRNOTALLOWED)", Stays),
+    ("not in tenant allow_list", Stays),
+    ("(EBANNED)", Stays),
+    ("(ENOIDENTIFIER)", Stays),
+    ("(EINVALIDUSERINFO)", Stays),
+    ("(EAUTHPROTOCOL)", Stays),
+    ("(ESTARTUPMESSAGE)", Stays),
+    ("(EMAXC", TooMany),
+    ("(EMAXPROXYCONN)", TooMany),
+    ("ax client connections reached", TooMany),
+    ("max clients reached", TooMany),
+    ("Max pools count reached", TooMany),
+    ("(ECHECKOUTTIMEOUT)", TooMany),
+    ("Unable to check out process from the pool", TooMany),
+    ("connection to database not available", Passes),
+    ("auth_query connection failed", Passes),
+    ("(EDBHANDLEREXITED)", Passes),
+    ("(EAUTHTIMEOUT)", Passes),
+    ("connection failure during authentication", Passes),
+    // Amazon RDS Proxy: https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-proxy.troubleshooting.html.
+    ("has no credentials for the role", Stays),
+    ("The password that was provided for the role", Stays),
+    ("requires TLS connections", Stays),
+    ("maximum number of client connections", TooMany),
+    ("Rate of connection to proxy exceeded", TooMany),
+    ("too many competing requests", TooMany),
+    // PgBouncer: https://github.com/pgbouncer/pgbouncer/tree/master/src (client.c, objects.c, janitor.c). It repeats what
+    // the server told it as "server login has been failing, cached error: …".
+    ("unsupported startup parameter", Stays),
+    ("unsupported options startup parameter", Stays),
+    ("SSL required", Stays),
+    ("bouncer config error", Stays),
+    ("no such database", Stays),
+    ("no such user", Stays),
+    ("authentication failed", Stays),
+    ("login rejected", Stays),
+    ("wrong password type", Stays),
+    ("no pg_hba.conf entry", Stays),
+    ("database removed", Stays),
+    ("\" is disabled", Stays),
+    ("does not exist", Stays),
+    ("no more connections allowed", TooMany),
+    ("client connections exceeded", TooMany),
+    ("query_wait_timeout", TooMany),
+    // PostgreSQL itself, as a proxy hands it on without its code (src/backend/tcop/backend_startup.c,
+    // src/backend/utils/init/postinit.c of https://github.com/postgres/postgres).
+    ("the database system is not accepting connections", Stays),
+    ("too many clients already", TooMany),
+    ("remaining connection slots are reserved", TooMany),
+    ("too many connections for", TooMany),
+    ("the database system is", Passes),
+    ("during database shutdown", Passes),
+];
+
+impl Obstacle {
+    pub(super) fn of(error: &PoolError) -> Self {
+        match error {
+            PoolError::Timeout(_) => Passes,
+            PoolError::Backend(error) => match error.as_db_error() {
+                Some(error) => Self::told(error.code(), error.message()),
+                None => match io_error(error) {
+                    // After a failover, the server that was the primary before.
+                    Some(error) if error.to_string().contains("does not allow writes") => Passes,
+                    Some(error) => match error.kind() {
+                        // A certificate that does not verify is "invalid data".
+                        ErrorKind::InvalidData
+                        | ErrorKind::InvalidInput
+                        | ErrorKind::NotFound
+                        | ErrorKind::PermissionDenied => Stays,
+                        _ => Passes,
+                    },
+                    None if error.is_closed() => Passes,
+                    None => Stays,
+                },
+            },
+            _ => Stays,
+        }
+    }
+
+    /// By what the server says.
+    fn told(state: &SqlState, message: &str) -> Self {
+        if let Some((_, obstacle)) = SAID.iter().find(|(text, _)| message.contains(text)) {
+            return *obstacle;
+        }
+        match state.code() {
+            "53300" => TooMany,
+            "57P01" | "57P02" | "57P03" => Passes,
+            code if code.starts_with("08") => Passes,
+            _ => Stays,
+        }
+    }
+}
+
+/// What became of a statement that was sent and has no rows to show.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Failure {
+    /// Nobody knows: the connection was lost.
+    Lost,
+    /// Nothing, because of others; it may go better next time.
+    RolledBack,
+    /// Nothing: it took too long, or there is no memory or disk for it.
+    Stopped,
+    /// Nothing, and the fault is the statement's.
+    Refused,
+}
+
+impl Failure {
+    pub(super) fn of(error: &tokio_postgres::Error) -> Self {
+        match error.code() {
+            Some(state) => Self::told(state),
+            None if error.is_closed() => Self::Lost,
+            None => match io_error(error).map(std::io::Error::kind) {
+                // What cannot be written or read as PostgreSQL's protocol will not be the next time either.
+                None | Some(ErrorKind::InvalidInput | ErrorKind::InvalidData) => Self::Refused,
+                Some(_) => Self::Lost,
+            },
+        }
+    }
+
+    fn told(state: &SqlState) -> Self {
+        match state.code() {
+            // Serialization failure, deadlock.
+            "40001" | "40P01" => Self::RolledBack,
+            // Shut down by an administrator or a crash, starting up, idle for too long.
+            "57P01" | "57P02" | "57P03" | "57P05" => Self::Lost,
+            // Cancelled, as by statement_timeout.
+            "57014" => Self::Stopped,
+            code if code.starts_with("08") => Self::Lost,
+            code if code.starts_with("53") => Self::Stopped,
+            _ => Self::Refused,
+        }
+    }
+}
+
+fn io_error(error: &tokio_postgres::Error) -> Option<&std::io::Error> {
+    std::error::Error::source(error)?.downcast_ref()
+}
+
+/// The message, what caused it ("error connecting to server: Connection refused") and, where that does not say enough, what
+/// to do. When connecting, PostgreSQL and poolers say in the message what is wrong (no such database, endpoint disabled).
+pub(super) fn describe(error: &tokio_postgres::Error) -> String {
+    let Some(source) = std::error::Error::source(error) else { return error.to_string() };
+    let said = format!("{error}: {source}");
+    // tokio-postgres has no other sign of the phase.
+    let in_tls = said.starts_with("error performing TLS handshake");
+    let hint = match io_error(error).map(std::io::Error::kind) {
+        Some(ErrorKind::TimedOut) => {
+            "nothing answers at this address, as where a security group, a firewall or a missing route drops packets"
+        }
+        Some(ErrorKind::InvalidData) if said.contains("UnknownIssuer") => {
+            "the certificate is of an authority that is not among the web's: give its own in DATABASE_CA, or a file as \
+             sslrootcert in DATABASE_URL"
+        }
+        Some(ErrorKind::InvalidData) if said.contains("ProtocolVersion") => {
+            "the server does not speak TLS 1.3"
+        }
+        Some(ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset | ErrorKind::InvalidData) if in_tls => {
+            "the server did not take up TLS"
+        }
+        _ => return said,
+    };
+    format!("{said} ({hint})")
+}
+
+/// Whether the server ended the connection, or said something else, when TLS should have begun.
+pub(super) fn is_of_tls(error: &PoolError) -> bool {
+    let PoolError::Backend(error) = error else { return false };
+    error.as_db_error().is_none()
+        && error.to_string().starts_with("error performing TLS handshake")
+        && io_error(error).is_some_and(|error| {
+            let is_no_tls = error.to_string().contains("InvalidContentType");
+            matches!(error.kind(), ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset) || is_no_tls
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_keeps_a_connection_from_being_made_passes_or_stays() {
+        for (code, message, obstacle) in [
+            ("57P03", "the database system is starting up", Passes),
+            ("57P03", "the database system is not yet accepting connections", Passes),
+            ("57P03", "the database system is not accepting connections", Stays),
+            ("57P03", "the database system is in recovery mode", Passes),
+            ("42501", "must be superuser to connect during database shutdown", Passes),
+            ("57P01", "terminating connection due to administrator command", Passes),
+            ("08006", "", Passes),
+            ("53300", "sorry, too many clients already", TooMany),
+            (
+                "53300",
+                "remaining connection slots are reserved for roles with the SUPERUSER attribute",
+                TooMany,
+            ),
+            ("53300", "too many connections for role \"todo\"", TooMany),
+            ("28P01", "password authentication failed for user \"todo\"", Stays),
+            ("28000", "no pg_hba.conf entry for host \"203.0.113.7\", user \"todo\", no encryption", Stays),
+            ("3D000", "database \"todo\" does not exist", Stays),
+            ("55000", "database \"todo\" is not currently accepting connections", Stays),
+            // PgBouncer.
+            ("08P01", "server login has been failing, try again later (server_login_retry)", Passes),
+            (
+                "08P01",
+                "server login has been failing, cached error: connect failed (server_login_retry)",
+                Passes,
+            ),
+            (
+                "08P01",
+                "server login has been failing, cached error: password authentication failed for us",
+                Stays,
+            ),
+            ("08P01", "server login has been failing, cached error: database \"todo\" does not exist", Stays),
+            ("08P01", "client_login_timeout (server down)", Passes),
+            ("08P01", "server shutting down", Passes),
+            ("08P01", "pgbouncer cannot connect to server", Passes),
+            ("08P01", "no more connections allowed (max_client_conn)", TooMany),
+            ("08P01", "client connections exceeded (max_db_client_connections)", TooMany),
+            ("08P01", "query_wait_timeout", TooMany),
+            ("08P01", "no such database: todo", Stays),
+            ("08P01", "no such user", Stays),
+            ("08P01", "database \"todo\" is disabled", Stays),
+            ("08P01", "FATAL: password authentication failed for user \"todo\"", Stays),
+            ("08P01", "SASL authentication failed", Stays),
+            ("08P01", "unsupported startup parameter: statement_timeout", Stays),
+            ("08P01", "unsupported startup parameter in options: search_path", Stays),
+            ("08P01", "SSL required", Stays),
+            ("08P01", "bouncer config error", Stays),
+            ("08P01", "login rejected", Stays),
+            // Neon.
+            ("XX000", "Couldn't connect to compute node", Passes),
+            ("XX000", "Control plane request failed", Passes),
+            ("XX000", "Your project already has running operations. Please wait", Passes),
+            ("XX000", "Too many connections attempts", TooMany),
+            (
+                "XX000",
+                "Failed to acquire permit to connect to the database. Too many database connection attempts are \
+                 currently ongoing.",
+                TooMany,
+            ),
+            ("XX000", "Too many connections to this endpoint. Please try again later.", TooMany),
+            ("XX000", "no more connections allowed (max_client_conn)", TooMany),
+            (
+                "XX000",
+                "remaining connection slots are reserved for non-replication superuser connections",
+                TooMany,
+            ),
+            ("XX000", "the database system is starting up", Passes),
+            ("XX000", "The endpoint has been disabled. Enable it using Neon API and retry.", Stays),
+            ("XX000", "Control plane request failed: endpoint is disabled", Stays),
+            ("XX000", "Control plane request failed: endpoint cannot be found", Stays),
+            (
+                "XX000",
+                "Control plane request failed: endpoint is temporarily unavailable. Check your quotas and/or contact \
+                 our support.",
+                Stays,
+            ),
+            ("XX000", "The requested endpoint could not be found, or you don't have access to it", Stays),
+            ("XX000", "Your account or project has exceeded the compute time quota.", Stays),
+            (
+                "XX000",
+                "You have exceeded the limit of concurrently active endpoints. Please try again.",
+                Stays,
+            ),
+            (
+                "XX000",
+                "Endpoint ID is not specified. Either please upgrade the postgres client library",
+                Stays,
+            ),
+            ("XX000", "This IP address 203.0.113.7 is not allowed to connect to this endpoint.", Stays),
+            (
+                "XX000",
+                "unsupported startup parameter in options: search_path. Please use unpooled connection",
+                Stays,
+            ),
+            ("XX000", "password authentication failed for user 'todo'", Stays),
+            ("XX000", "something that nobody has heard of", Stays),
+            // Supavisor, old and new.
+            ("XX000", "Max client connections reached", TooMany),
+            ("XX000", "(EMAXCONN) max client connections reached, limit: 200", TooMany),
+            (
+                "XX000",
+                "MaxClientsInSessionMode: max clients reached - in Session mode max clients are limited",
+                TooMany,
+            ),
+            ("XX000", "(EMAXCONNSESSION) max clients reached in session mode", TooMany),
+            ("XX000", "(EMAXCLIENTCONN) …", TooMany),
+            ("XX000", "Unable to check out process from the pool due to timeout", TooMany),
+            ("XX000", "(ECHECKOUTTIMEOUT) Pool checkout timeout. Request was dropped after 60000ms", TooMany),
+            ("XX000", "Tenant or user not found", Stays),
+            ("XX000", "(ENOTFOUND) tenant/user postgres.abc not found", Stays),
+            (
+                "XX000",
+                "(ECIRCUITBREAKER) too many authentication failures, new connections are blocked",
+                Stays,
+            ),
+            ("XX000", "SSL connection is required", Stays),
+            ("XX000", "Address not in tenant allow_list: {203, 0, 113, 7}", Stays),
+            (
+                "XX000",
+                "(EAUTHQUERY) authentication query failed: connection to database not available",
+                Passes,
+            ),
+            ("XX000", "(EDBHANDLEREXITED) connection to database closed", Passes),
+            ("08006", "connection failure during authentication", Passes),
+            ("08006", "Failed to connect to database: {:error, :econnrefused}", Passes),
+            ("08P01", "(EAUTHPROTOCOL) protocol violation during authentication", Stays),
+            // Amazon RDS Proxy.
+            ("08000", "Timed-out waiting to acquire database connection", Passes),
+            ("28000", "This RDS Proxy requires TLS connections", Stays),
+            ("XX000", "The maximum number of client connections to the proxy exceeded", TooMany),
+            ("28000", "IAM authentication failed because of too many competing requests", TooMany),
+        ] {
+            assert_eq!(Obstacle::told(&SqlState::from_code(code), message), obstacle, "{code} {message}");
+        }
+    }
+
+    #[test]
+    fn only_what_others_caused_and_what_was_lost_is_worth_another_try() {
+        for (code, failure) in [
+            ("40001", Failure::RolledBack),
+            ("40P01", Failure::RolledBack),
+            ("57P01", Failure::Lost),
+            ("57P05", Failure::Lost),
+            ("08006", Failure::Lost),
+            ("08P01", Failure::Lost),
+            ("57014", Failure::Stopped),
+            ("53200", Failure::Stopped),
+            ("23505", Failure::Refused),
+            ("42601", Failure::Refused),
+            ("XX000", Failure::Refused),
+        ] {
+            assert_eq!(Failure::told(&SqlState::from_code(code)), failure, "{code}");
+        }
+    }
+}
