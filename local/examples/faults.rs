@@ -25,7 +25,7 @@ mod support;
 use std::{env, io, path::PathBuf, process::ExitCode, time::Duration};
 
 use functions::{Missed, frozen, ten_through_one};
-use scenarios::{Outcome, crowd, cuts, lost, pressure, silence, stopped, waking};
+use scenarios::{Outcome, addresses, crowd, cuts, lost, pressure, silence, stopped, waking};
 use testing::{PgBouncer, Proxy};
 
 #[tokio::main(flavor = "current_thread")]
@@ -64,6 +64,10 @@ async fn print_table(tasks: &str) {
     print(waking::closed().await);
     print(waking::starting_or_stopping().await);
     print(waking::suspended().await);
+    print(waking::without_control_plane().await);
+    print(waking::supavisor_without_database().await);
+    print(waking::resumed().await);
+    print(waking::resumed_in_silence().await);
     print(waking::refused_behind_pgbouncer().await);
     print(stopped::restarted().await);
     print(stopped::crashed().await);
@@ -72,9 +76,22 @@ async fn print_table(tasks: &str) {
     print(waking::unknown_database().await);
     print(waking::unknown_database_of_pgbouncer().await);
     print(waking::disabled().await);
+    print(waking::quota().await);
+    print(waking::unknown_tenant().await);
+    print(waking::ssl_required().await);
+    print(waking::bouncer_config_error().await);
+    print(waking::unsupported_startup_parameter().await);
+    print(waking::direct_tls_to_a_server_without().await);
     print(waking::unknown_authority().await);
+    print(addresses::first_is_dead().await);
+    print(addresses::first_is_dead_and_less_time().await);
+    print(addresses::first_is_silent().await);
+    print(addresses::first_refuses().await);
     print(pressure::too_many_connections().await);
     print(pressure::pooler_full().await);
+    for (whose, message) in waking::CROWDED {
+        print(waking::crowded(whose, message).await);
+    }
     for way in [lost::Way::Plain, lost::Way::PgBouncer] {
         print(lost::list(way).await);
         print(lost::read(way).await);

@@ -333,7 +333,7 @@ enum Repeat {
 /// A single connection outside the pool, with the pool's TLS rules: for migrations and seeds.
 ///
 /// # Errors
-/// When the configuration is unfit or the database cannot be reached within 9 s.
+/// When the configuration is unfit or the database cannot be reached within 5 s for each host.
 pub async fn connect(database: &Database) -> Result<Client, Error> {
     let connector =
         Connector::new(database.clone()).map_err(|error| Error::Unavailable(error.to_string()))?;

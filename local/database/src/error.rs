@@ -1,4 +1,7 @@
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tokio_postgres::error::{DbError, SqlState};
 
 /// What went wrong; its `Display` is a sentence for the developer that says what to do.
 #[derive(Debug, thiserror::Error)]
@@ -95,6 +98,50 @@ pub enum Error {
          (or start with an empty database: `cargo dev --fresh`)"
     )]
     Diverged(String),
+    /// Another session holds the lock of the migrations.
+    #[error(
+        "the lock of the migrations is held by {about}: if that is another run, wait until it ends and run this again; \
+         if it is a pooler's session in which an older version left the lock, end it with \
+         `SELECT pg_terminate_backend({pid})`"
+    )]
+    Locked {
+        /// The session's process.
+        pid: String,
+        /// The process and what is known of it.
+        about: String,
+    },
+    /// Another session held the lock of the migrations.
+    #[error(
+        "another run held the lock of the migrations, and who that was can no longer be found: run this again"
+    )]
+    LockedBefore,
+    /// A migration waited too long for a table.
+    #[error(
+        "the migrations stopped: {doing}: another transaction was in the way for {} s{by}: \
+         let it end and run this again",
+        wait.as_secs_f32()
+    )]
+    Blocked {
+        /// What was tried, with the migration's name.
+        doing: String,
+        /// The limit of the wait.
+        wait: Duration,
+        /// The likely process and how to end it, after a comma; empty if none was found.
+        by: String,
+    },
+    /// A pooler in statement mode.
+    #[error(
+        "migrations need transactions, and the pooler in front of the database allows none ({0}): \
+         set DATABASE_URL to the database's direct host"
+    )]
+    NoTransactions(String),
+    /// A pooler without a free connection.
+    #[error(
+        "the database has begun no transaction for the migrations within {} s, as when a pooler has no free connection: \
+         run this again later, or set DATABASE_URL to the database's direct host",
+        .0.as_secs_f32()
+    )]
+    NoTransaction(Duration),
     /// The database refused or lost the connection.
     #[error("the database failed: {0}")]
     Database(String),
@@ -125,11 +172,21 @@ impl From<tokio_postgres::Error> for Error {
 
 /// The innermost message: tokio-postgres' own say no more than "db error".
 pub(crate) fn cause(error: &(dyn std::error::Error + 'static)) -> String {
+    let error = innermost(error);
+    match error.downcast_ref::<DbError>() {
+        Some(error) => error.message().to_owned(),
+        None => error.to_string(),
+    }
+}
+
+/// The code, if the error is one of the database.
+pub(crate) fn sqlstate(error: &(dyn std::error::Error + 'static)) -> Option<SqlState> {
+    innermost(error).downcast_ref::<DbError>().map(|error| error.code().clone())
+}
+
+fn innermost<'a>(error: &'a (dyn std::error::Error + 'static)) -> &'a (dyn std::error::Error + 'static) {
     match error.source() {
-        Some(source) => cause(source),
-        None => match error.downcast_ref::<tokio_postgres::error::DbError>() {
-            Some(error) => error.message().to_owned(),
-            None => error.to_string(),
-        },
+        Some(source) => innermost(source),
+        None => error,
     }
 }

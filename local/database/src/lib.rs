@@ -15,5 +15,5 @@ mod server;
 pub use bridge::Bridge;
 pub use error::Error;
 pub use folder::prepare;
-pub use migrations::migrate;
+pub use migrations::{migrate, migrate_within};
 pub use server::Server;

@@ -14,7 +14,7 @@ use nix::unistd::{Uid, User};
 use tempfile::TempDir;
 use tokio::time::sleep;
 
-/// A running PgBouncer in transaction mode, which ends when this is dropped.
+/// A running PgBouncer, which ends when this is dropped.
 pub struct PgBouncer {
     url: String,
     process: Child,
@@ -23,13 +23,22 @@ pub struct PgBouncer {
 }
 
 impl PgBouncer {
-    /// Starts one in front of the database of this URL, with `pool_size` connections to it and a place for `clients`.
+    /// Starts one in transaction mode in front of the database of this URL, with `pool_size` connections to it and a
+    /// place for `clients`.
     ///
     /// # Panics
     /// There is no PgBouncer (Debian's package is `pgbouncer`), or it does not start; it says what its log says.
     pub async fn start(url: &str, pool_size: usize, clients: usize) -> Self {
+        Self::start_in_mode("transaction", url, pool_size, clients).await
+    }
+
+    /// [`PgBouncer::start`] with another `pool_mode`.
+    ///
+    /// # Panics
+    /// As [`PgBouncer::start`].
+    pub async fn start_in_mode(mode: &str, url: &str, pool_size: usize, clients: usize) -> Self {
         for _ in 0..5 {
-            let mut started = Self::spawn(url, pool_size, clients)
+            let mut started = Self::spawn(mode, url, pool_size, clients)
                 .unwrap_or_else(|error| panic!("PgBouncer cannot be run: {error}"));
             // Another program may have taken the port before PgBouncer could.
             if started.is_up().await {
@@ -44,7 +53,7 @@ impl PgBouncer {
         &self.url
     }
 
-    fn spawn(url: &str, pool_size: usize, clients: usize) -> io::Result<Self> {
+    fn spawn(mode: &str, url: &str, pool_size: usize, clients: usize) -> io::Result<Self> {
         let parts: tokio_postgres::Config = url.parse().map_err(io::Error::other)?;
         let (Some(user), Some(password), Some(database), &[server]) =
             (parts.get_user(), parts.get_password(), parts.get_dbname(), parts.get_ports())
@@ -67,7 +76,7 @@ impl PgBouncer {
                  unix_socket_dir =\n\
                  auth_type = scram-sha-256\n\
                  auth_file = {}\n\
-                 pool_mode = transaction\n\
+                 pool_mode = {mode}\n\
                  default_pool_size = {pool_size}\n\
                  server_login_retry = 1\n\
                  max_client_conn = {clients}\n",

@@ -368,9 +368,6 @@ fn what_cannot_work_is_one_sentence_and_a_failure() {
     assert!(sentence.contains("--fresh empties only the database that cargo dev keeps"), "{sentence}");
     let sentence = refusal(folder.path(), &["--docker"], &[("DATABASE_URL", remote)]);
     assert!(sentence.contains("--docker opens only the database that cargo dev keeps"), "{sentence}");
-    let pooled = "postgresql://todo:s3cret@ep-x-1-pooler.eu-central-1.aws.neon.tech/todo?sslmode=require";
-    let sentence = refusal(folder.path(), &["migrate"], &[("DATABASE_URL", pooled)]);
-    assert!(sentence.contains("without -pooler"), "{sentence}");
 }
 
 #[test]

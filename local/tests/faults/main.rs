@@ -9,7 +9,7 @@ mod support;
 
 use std::time::Duration;
 
-use scenarios::{Outcome, crowd, cuts, lost, pressure, silence, stopped, waking};
+use scenarios::{Outcome, addresses, crowd, cuts, lost, pressure, silence, stopped, waking};
 use testing::{PgBouncer, Proxy};
 
 /// Everything was answered 2xx, each after one statement more.
@@ -44,6 +44,58 @@ async fn a_server_that_is_starting_for_3_s_costs_time_and_no_request() {
 #[tokio::test]
 async fn a_compute_that_wakes_for_3_s_costs_time_and_no_request() {
     late_but_well(waking::suspended().await);
+}
+
+#[tokio::test]
+async fn a_control_plane_that_fails_for_3_s_costs_time_and_no_request() {
+    late_but_well(waking::without_control_plane().await);
+}
+
+#[tokio::test]
+async fn a_supavisor_without_its_database_for_3_s_costs_time_and_no_request() {
+    late_but_well(waking::supavisor_without_database().await);
+}
+
+#[tokio::test]
+async fn a_database_that_is_resumed_after_15_s_costs_time_and_no_request() {
+    let (refused, silent) = tokio::join!(waking::resumed(), waking::resumed_in_silence());
+    for outcome in [refused, silent] {
+        assert!(outcome.slowest < shared::http::REQUEST_DEADLINE, "{outcome:?}");
+        assert_eq!(outcome.all_succeeded().resent, 0);
+    }
+}
+
+#[track_caller]
+fn the_next_address_is_tried_within(seconds: f64, outcome: Outcome) {
+    let outcome = outcome.all_succeeded();
+    assert!(outcome.slowest.as_secs_f64() < seconds, "{outcome:?}");
+}
+
+#[tokio::test]
+async fn of_two_addresses_a_dead_one_costs_two_seconds_of_a_connection_or_what_the_url_says() {
+    the_next_address_is_tried_within(4.0, addresses::first_is_dead().await);
+    the_next_address_is_tried_within(1.9, addresses::first_is_dead_and_less_time().await);
+    the_next_address_is_tried_within(4.0, addresses::first_is_silent().await);
+    the_next_address_is_tried_within(1.0, addresses::first_refuses().await);
+}
+
+#[tokio::test]
+async fn what_timed_out_is_told_with_its_address() {
+    let dead = addresses::Dead::new().await;
+    let silent = testing::Proxy::start(&testing::database().await).await;
+    silent.black_hole();
+    let at_dead = format!("postgresql://todo:secret@127.0.0.1:{}/todo?connect_timeout=2", dead.port);
+    let reason = async |url: &str| {
+        let db = shared::Db::new(&shared::Config::from_iter([("DATABASE_URL", url)])).unwrap();
+        db.query("SELECT", &[]).await.unwrap_err().to_string()
+    };
+    let (of_dead, of_silent) = tokio::join!(reason(&at_dead), reason(silent.url()));
+    assert!(of_dead.contains(&format!("127.0.0.1:{}: ", dead.port)), "{of_dead}");
+    assert!(of_dead.contains("connection timed out (nothing answers at this address"), "{of_dead}");
+    assert!(
+        of_silent.contains("not connected within 5s, name look-up, TCP, TLS and authentication"),
+        "{of_silent}"
+    );
 }
 
 #[tokio::test]
@@ -82,6 +134,40 @@ async fn an_unknown_database_is_told_at_once() {
 #[tokio::test]
 async fn a_disabled_endpoint_is_told_at_once() {
     told_at_once(waking::disabled().await);
+}
+
+#[tokio::test]
+async fn what_poolers_and_proxies_refuse_for_good_is_told_at_once() {
+    told_at_once(waking::quota().await);
+    told_at_once(waking::unknown_tenant().await);
+    told_at_once(waking::ssl_required().await);
+    told_at_once(waking::bouncer_config_error().await);
+}
+
+#[tokio::test]
+#[ignore = "needs pgbouncer"]
+async fn a_startup_parameter_that_pgbouncer_does_not_know_is_told_at_once() {
+    told_at_once(waking::unsupported_startup_parameter().await);
+}
+
+#[tokio::test]
+async fn direct_tls_to_a_server_that_does_not_know_it_is_told_at_once_by_name() {
+    told_at_once(waking::direct_tls_to_a_server_without().await);
+    let url = format!("{}?sslmode=require&sslnegotiation=direct", testing::database().await);
+    let db = shared::Db::new(&shared::Config::from_iter([("DATABASE_URL", url)])).unwrap();
+    let reason = db.query("SELECT", &[]).await.unwrap_err().to_string();
+    assert!(
+        reason.contains("sslnegotiation=direct in DATABASE_URL needs PostgreSQL 17 or newer"),
+        "{reason}"
+    );
+}
+
+#[tokio::test]
+async fn what_a_crowded_pooler_says_is_503_after_another_try() {
+    for (whose, message) in waking::CROWDED {
+        let outcome = waking::crowded(whose, message).await;
+        assert!(outcome.slowest < Duration::from_secs(5), "{outcome:?}");
+    }
 }
 
 #[tokio::test]

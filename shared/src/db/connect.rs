@@ -12,7 +12,7 @@ use tokio_postgres::{
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::{
-    CONNECT_TIMEOUT, config,
+    CONNECT_DEADLINE, CONNECT_TIMEOUT, config,
     failure::{self, Obstacle},
     tls::tls,
     url::{Address, Database},
@@ -44,14 +44,15 @@ impl Connector {
         Ok(Self { database, tls })
     }
 
-    /// How long the last address may take: 5 s, or less if the URL's `connect_timeout` says so.
+    /// How long a host may take: 5 s, or less if the URL's `connect_timeout` says so.
     fn limit(&self) -> Duration {
         self.database.connect_timeout.unwrap_or(CONNECT_TIMEOUT).min(CONNECT_TIMEOUT)
     }
 
-    /// How long all addresses may take together.
+    /// How long all hosts may take together, so that there is time for a second try.
     pub(super) fn limit_of_all(&self) -> Duration {
-        self.limit() + 2 * self.limit().min(ONE_OF_SEVERAL)
+        let hosts = u32::try_from(self.database.hosts.len()).unwrap_or(u32::MAX);
+        self.limit().saturating_mul(hosts).min(CONNECT_DEADLINE / 2)
     }
 
     /// A connection to the first address that gives one; else the error of the last, or what a server said.

@@ -4,6 +4,7 @@
 //! Requests go to all functions' routes in this process, or to the real binary (`functions`, whose tests are that
 //! function's own); a proxy stands between them and the database.
 
+pub mod addresses;
 pub mod crowd;
 pub mod cuts;
 pub mod lost;

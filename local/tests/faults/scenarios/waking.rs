@@ -13,18 +13,20 @@ use super::{Outcome, World, api, sql};
 
 /// How long the database takes to wake.
 const ASLEEP: Duration = Duration::from_secs(3);
+/// As Aurora Serverless, once paused.
+const PAUSED: Duration = Duration::from_secs(15);
 const REQUESTS: usize = 12;
 
 pub async fn refused() -> Outcome {
     let world = World::new().await;
     world.proxy.refuse().await;
-    wakes("connections refused for 3 s", &world, || world.proxy.pass()).await
+    wakes("connections refused for 3 s", &world, ASLEEP, || world.proxy.pass()).await
 }
 
 pub async fn closed() -> Outcome {
     let world = World::new().await;
     world.proxy.close_new();
-    wakes("connections closed before a word, for 3 s", &world, || world.proxy.pass()).await
+    wakes("connections closed before a word, for 3 s", &world, ASLEEP, || world.proxy.pass()).await
 }
 
 /// A server that is told to shut down once its sessions have ended takes no others.
@@ -42,20 +44,43 @@ pub async fn starting_or_stopping() -> Outcome {
     })
     .await;
     world.proxy.lead_to(&url);
-    wakes("57P03, the server is starting up or shutting down, for 3 s", &world, || {
+    wakes("57P03, the server is starting up or shutting down, for 3 s", &world, ASLEEP, || {
         world.proxy.lead_to(&world.database);
     })
     .await
 }
 
 pub async fn suspended() -> Outcome {
+    passing("Neon's", "XX000", "Couldn't connect to compute node").await
+}
+
+pub async fn without_control_plane() -> Outcome {
+    passing("Neon's", "XX000", "Control plane request failed").await
+}
+
+pub async fn supavisor_without_database() -> Outcome {
+    let said = "(EAUTHQUERY) authentication query failed: connection to database not available";
+    passing("Supavisor's", "XX000", said).await
+}
+
+async fn passing(whose: &str, state: &str, message: &str) -> Outcome {
     let world = World::new().await;
-    let neon = neon("Couldn't connect to compute node").await;
-    world.proxy.lead_to(&neon);
-    wakes("Neon's XX000 \"Couldn't connect to compute node\" for 3 s", &world, || {
-        world.proxy.lead_to(&world.database);
-    })
-    .await
+    world.proxy.lead_to(&says(state, message).await);
+    let fault = format!("{whose} {state} \"{message}\" for 3 s");
+    wakes(&fault, &world, ASLEEP, || world.proxy.lead_to(&world.database)).await
+}
+
+/// Refused, and silent: a server that resumes may be either.
+pub async fn resumed() -> Outcome {
+    let world = World::new().await;
+    world.proxy.refuse().await;
+    wakes("connections refused for 15 s", &world, PAUSED, || world.proxy.pass()).await
+}
+
+pub async fn resumed_in_silence() -> Outcome {
+    let world = World::new().await;
+    world.proxy.black_hole();
+    wakes("a server that says nothing for 15 s", &world, PAUSED, || world.proxy.pass()).await
 }
 
 /// PgBouncer tries again once a second here (docs/operations.md).
@@ -77,16 +102,16 @@ pub async fn refused_behind_pgbouncer() -> Outcome {
     outcome
 }
 
-async fn wakes(fault: &str, world: &World, wake: impl FnOnce()) -> Outcome {
+async fn wakes(fault: &str, world: &World, asleep: Duration, wake: impl FnOnce()) -> Outcome {
     let mut outcome = Outcome::of(fault);
     let before = world.proxy.statements();
     let api = world.cold();
     let waking = async {
-        sleep(ASLEEP).await;
+        sleep(asleep).await;
         wake();
     };
     tokio::join!(world.crowd(&api, REQUESTS, &mut outcome), waking);
-    assert!(outcome.slowest > ASLEEP, "it was awake: {outcome:?}");
+    assert!(outcome.slowest > asleep, "it was awake: {outcome:?}");
     outcome.resent = world.proxy.statements() - before - REQUESTS as u64;
     outcome
 }
@@ -115,8 +140,62 @@ pub async fn unknown_database() -> Outcome {
 }
 
 pub async fn disabled() -> Outcome {
-    let url = neon("The endpoint is disabled. Enable it using the API and retry.").await;
+    let url = says("XX000", "The endpoint is disabled. Enable it using the API and retry.").await;
     told_at_once("Neon's XX000 \"endpoint is disabled\"", &url).await
+}
+
+pub async fn quota() -> Outcome {
+    let url = says("XX000", "Your project has exceeded the data transfer quota.").await;
+    told_at_once("Neon's XX000 \"exceeded the data transfer quota\"", &url).await
+}
+
+pub async fn unknown_tenant() -> Outcome {
+    told_at_once(
+        "Supavisor's XX000 \"Tenant or user not found\"",
+        &says("XX000", "Tenant or user not found").await,
+    )
+    .await
+}
+
+pub async fn ssl_required() -> Outcome {
+    told_at_once("PgBouncer's 08P01 \"SSL required\"", &says("08P01", "SSL required").await).await
+}
+
+pub async fn bouncer_config_error() -> Outcome {
+    told_at_once("PgBouncer's 08P01 \"bouncer config error\"", &says("08P01", "bouncer config error").await)
+        .await
+}
+
+/// A setting that PgBouncer does not hand on.
+pub async fn unsupported_startup_parameter() -> Outcome {
+    let pgbouncer = PgBouncer::start(&testing::database().await, 1, 100).await;
+    let url = format!("{}?options=-c%20statement_timeout%3D8000", pgbouncer.url());
+    told_at_once("08P01 \"unsupported startup parameter\", PgBouncer", &url).await
+}
+
+/// PostgreSQL knows it since version 17. That of the test is older, or else has no TLS and does not know it either.
+pub async fn direct_tls_to_a_server_without() -> Outcome {
+    let url = format!("{}?sslmode=require&sslnegotiation=direct", testing::database().await);
+    told_at_once("sslnegotiation=direct to a server that does not know it", &url).await
+}
+
+/// How poolers and proxies say that there are too many connections.
+pub const CROWDED: [(&str, &str); 4] = [
+    ("Neon's", "Too many connections attempts"),
+    ("Neon's", "Failed to acquire permit to connect to the database"),
+    ("Neon's", "Too many connections to this endpoint. Please try again later."),
+    ("Supavisor's", "Max client connections reached"),
+];
+
+/// It is tried once more, and no third time.
+pub async fn crowded(whose: &str, message: &str) -> Outcome {
+    let world = World::new().await;
+    let proxy = Proxy::start(&says("XX000", message).await).await;
+    let api = api(proxy.url(), 4);
+    let mut outcome = Outcome::of(format!("{whose} XX000 \"{message}\""));
+    outcome.answer(api.get("/tasks").by(&world.ada).send()).await;
+    assert_eq!((proxy.connections(), outcome.unavailable), (2, 1), "{outcome:?}");
+    outcome
 }
 
 pub async fn unknown_authority() -> Outcome {
@@ -134,12 +213,12 @@ pub async fn unknown_database_of_pgbouncer() -> Outcome {
     told_at_once("unknown database, PgBouncer", &format!("{}_not", pgbouncer.url())).await
 }
 
-/// What PostgreSQL itself cannot be made to say: answers every connection as Neon's proxy does when there is none to be
+/// What PostgreSQL itself cannot be made to say: answers every connection as a pooler or proxy does when there is none to be
 /// had. Tells a URL of it.
-async fn neon(message: &str) -> String {
+async fn says(state: &str, message: &str) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
-    let fields = format!("SERROR\0VERROR\0CXX000\0M{message}\0\0");
+    let fields = format!("SFATAL\0VFATAL\0C{state}\0M{message}\0\0");
     let mut answer = vec![b'E'];
     answer.extend(u32::try_from(fields.len() + 4).unwrap().to_be_bytes());
     answer.extend(fields.as_bytes());
