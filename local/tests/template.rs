@@ -349,6 +349,20 @@ fn samconfig_toml_sets_parameters_that_the_template_has() {
     }
 }
 
+#[test]
+fn a_functions_name_fits_with_any_name_of_a_stack_that_the_documents_allow() {
+    // Lambda allows 64 (API_CreateFunction, "FunctionName").
+    let longest = FUNCTIONS.iter().map(|name| name.len() + 1).max().unwrap();
+    let allowed = 64 - longest;
+    for file in ["template.yaml", "samconfig.toml", "docs/operations.md"] {
+        assert!(read(file).contains(&format!("at most {allowed} characters")), "{file}");
+    }
+    for environment in ["default", "prod"] {
+        let name = &toml("samconfig.toml")[environment]["global"]["parameters"]["stack_name"];
+        assert!(name.as_str().unwrap().len() <= allowed, "{name:?}");
+    }
+}
+
 /// cargo-lambda and `sam build` take "abort" where the profile is silent.
 #[test]
 fn a_release_build_survives_a_panic() {

@@ -24,10 +24,13 @@ async fn only_a_verified_server_is_talked_to() {
         assert_eq!(row.get::<_, &str>(0), "TLSv1.3", "{parameters}");
     }
     for (host, parameters, why) in [
-        ("localhost", "sslmode=require", "UnknownIssuer"),
+        (
+            "localhost",
+            "sslmode=require",
+            "UnknownIssuer) (the certificate is of an authority that is not among",
+        ),
         ("localhost", "sslmode=verify-ca", "UnknownIssuer"),
         ("127.0.0.1", "sslmode=require&sslrootcert={authority}", "not valid for name"),
-        ("127.0.0.1", "sslmode=disable&channel_binding=require", "channel binding"),
     ] {
         let error = db(&server, host, parameters).query("SELECT", &[]).await.unwrap_err().to_string();
         assert!(error.contains(why), "{parameters}: {error}");
@@ -38,6 +41,34 @@ async fn only_a_verified_server_is_talked_to() {
             db(&server, "localhost", parameters).query_opt(IS_TLS, &[]).await.unwrap().is_none(),
             "{parameters}"
         );
+    }
+}
+
+#[tokio::test]
+async fn the_authorities_of_database_ca_are_trusted_and_no_others() {
+    let (server, other) = tokio::join!(testing::tls(), testing::tls());
+    let pem = |server: &Tls| std::fs::read_to_string(server.authority()).unwrap();
+    let is_tls = async |url: String, pem: &str| {
+        let db = Db::new(&Config::from_iter([("DATABASE_URL", url.as_str()), ("DATABASE_CA", pem)])).unwrap();
+        db.query_opt(IS_TLS, &[]).await.map(|row| row.is_some()).map_err(|error| error.to_string())
+    };
+    let url = || server.url("localhost", "sslmode=verify-full");
+    assert_eq!(is_tls(url(), &pem(&server)).await, Ok(true));
+    assert_eq!(is_tls(url(), &format!("{}{}", pem(&other), pem(&server))).await, Ok(true), "a bundle");
+    assert_eq!(is_tls(url(), &pem(&server).replace('\n', "\\n")).await, Ok(true), "in one line");
+    // The file is not even looked for.
+    let with_file = server.url("localhost", "sslmode=verify-full&sslrootcert=/nonexistent.pem");
+    assert_eq!(is_tls(with_file, &pem(&server)).await, Ok(true));
+    let refused = is_tls(url(), &pem(&other)).await.unwrap_err();
+    assert!(refused.contains("UnknownIssuer"), "{refused}");
+}
+
+#[test]
+fn what_is_no_certificate_in_database_ca_is_told() {
+    for pem in ["global-bundle.pem", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----"] {
+        let url = "postgresql://todo@db.example.com/todo";
+        let error = Db::new(&Config::from_iter([("DATABASE_URL", url), ("DATABASE_CA", pem)])).err().unwrap();
+        assert!(error.to_string().starts_with("DATABASE_CA cannot be used: "), "{error}");
     }
 }
 

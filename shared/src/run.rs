@@ -100,7 +100,10 @@ async fn init(
         let connecting = db.clone();
         Ok((db, tokio::spawn(async move { connecting.warm_up().await })))
     };
-    let early = config.get("DATABASE_URL").map(|_| connect(&config)).transpose()?;
+    // Where SSM may yet name the authorities to trust, it is waited for.
+    let is_known = config.get("SSM_PARAMETER_PATH").is_none() || config.get("DATABASE_CA").is_some();
+    let url = config.get("DATABASE_URL").filter(|_| is_known);
+    let early = url.map(|_| connect(&config)).transpose()?;
     parameters::complete(&mut config, secrets).await?;
     let (db, connecting) = early.map_or_else(|| connect(&config), Ok)?;
     let routes = build(&config, db)?;

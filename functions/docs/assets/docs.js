@@ -1,9 +1,16 @@
+// A custom domain may put a mapping key before every path of the API, this page's too.
+const mappingKey = location.pathname.replace(/(\/api)?\/docs$/, "");
+
 SwaggerUIBundle({
   url: "openapi.json",
   dom_id: "#docs",
   deepLinking: true,
   displayRequestDuration: true,
   tryItOutEnabled: true,
+  requestInterceptor: (request) => {
+    if (!request.loadSpec) request.url = request.url.replace(location.origin, location.origin + mappingKey);
+    return request;
+  },
 });
 
 // It has a dark theme, and leaves it to the page when to show it.

@@ -174,7 +174,7 @@ async fn what_is_no_request_of_an_http_api_is_named_in_one_line_and_not_counted(
         assert_eq!(line["lambda_request_id"], body["request_id"]);
         assert!(!log.contains(secret), "{log}");
     }
-    assert_eq!(function.answered(), [json!(0); 0]);
+    assert!(function.answered().is_empty(), "{:?}", function.answered());
     let good = serde_json::from_str(&testing::events::all()["tasks-list.json"]).unwrap();
     assert_eq!(function.invoke(&good).await.unwrap()["statusCode"], 200);
     assert_eq!(function.answered()[0]["cold_start"], true, "no ping uses it up");

@@ -38,7 +38,7 @@ async fn refusal(endpoint: &str) -> (String, Duration) {
     }
 }
 
-const NAMES: &str = "the parameters /todo/test/DATABASE_URL, /todo/test/JWT_SECRET, /todo/test/JWT_SECRET_PREVIOUS cannot be read: ";
+const NAMES: &str = "the parameters /todo/test/DATABASE_URL, /todo/test/DATABASE_CA, /todo/test/JWT_SECRET, /todo/test/JWT_SECRET_PREVIOUS cannot be read: ";
 
 /// A server that answers every request in the same way, and counts them.
 async fn server(answer: Option<String>) -> (String, Arc<AtomicUsize>) {
@@ -133,11 +133,35 @@ async fn with_everything_in_the_environment_nobody_is_asked() {
         ("SSM_PARAMETER_PATH", "/todo/test"),
         ("AWS_ENDPOINT_URL_SSM", endpoint.as_str()),
         ("DATABASE_URL", url.as_str()),
+        ("DATABASE_CA", include_str!("../../../shared/src/amazon-root-certificates.pem")),
         ("JWT_SECRET", shared::config::DEMO_JWT_SECRET),
         ("JWT_SECRET_PREVIOUS", shared::config::DEMO_JWT_SECRET),
     ];
     Function::start(TASKS, &variables).await.init().await.unwrap();
     assert_eq!(requests.load(Ordering::Relaxed), 0);
+}
+
+#[tokio::test]
+async fn authorities_that_ssm_holds_are_trusted_though_the_url_is_in_the_environment() {
+    let database = testing::tls().await;
+    let url = database.url("localhost", "sslmode=verify-full");
+    let pem = std::fs::read_to_string(database.authority()).unwrap();
+    let parameters =
+        serde_json::json!({ "Parameters": [{ "Name": "/todo/test/DATABASE_CA", "Value": pem }] });
+    let (endpoint, _) = server(answer("200 OK", &parameters.to_string())).await;
+    let variables = [
+        ("SSM_PARAMETER_PATH", "/todo/test"),
+        ("AWS_ENDPOINT_URL_SSM", endpoint.as_str()),
+        ("AWS_ACCESS_KEY_ID", "test"),
+        ("AWS_SECRET_ACCESS_KEY", "test"),
+        ("DATABASE_URL", url.as_str()),
+        ("JWT_SECRET", shared::config::DEMO_JWT_SECRET),
+        ("AWS_LAMBDA_LOG_LEVEL", "INFO"),
+    ];
+    testing::events::seed(database.plain_url()).await;
+    let mut function = Function::start(TASKS, &variables).await;
+    assert_eq!(status(&mut function, "tasks-list.json").await, 200);
+    assert!(!function.output().contains("WARN"), "no other authority was tried first: {}", function.output());
 }
 
 #[tokio::test]
