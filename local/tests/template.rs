@@ -337,6 +337,15 @@ fn the_alarm_of_failed_logins_watches_the_metric_that_login_writes() {
     assert_eq!(alarm["Dimensions"][0]["Value"].as_str(), Some("login"));
 }
 
+/// Lambda's lines of a crash or a time-out have its own id of the request alone.
+#[test]
+fn the_access_log_joins_api_gateways_id_of_a_request_with_lambdas() {
+    let format = &template()["Resources"]["api"]["Properties"]["AccessLogSettings"]["Format"];
+    let format: serde_json::Value = serde_json::from_str(format.as_str().unwrap()).unwrap();
+    assert_eq!(format["requestId"], "$context.requestId");
+    assert_eq!(format["integrationRequestId"], "$context.integration.requestId");
+}
+
 #[test]
 fn samconfig_toml_sets_parameters_that_the_template_has() {
     let template = template();

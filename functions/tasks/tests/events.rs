@@ -86,6 +86,22 @@ async fn without_a_database_the_function_starts_and_answers_503() {
 }
 
 #[tokio::test]
+async fn an_address_that_does_not_answer_is_named_in_the_log_and_the_next_one_is_used() {
+    let url = testing::database().await;
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = silent.local_addr().unwrap().port();
+    let both =
+        url.replacen("@127.0.0.1:", &format!("@127.0.0.1:{port},127.0.0.1:"), 1) + "?connect_timeout=1";
+    let variables = [("DATABASE_URL", both.as_str()), ("JWT_SECRET", shared::config::DEMO_JWT_SECRET)];
+    let mut function = testing::Function::start(env!("CARGO_BIN_EXE_tasks"), &variables).await;
+    testing::events::seed(&url).await;
+    let event = serde_json::from_str(&testing::events::all()["tasks-list.json"]).unwrap();
+    assert_eq!(function.invoke(&event).await.unwrap()["statusCode"], 200);
+    let warning = format!("127.0.0.1:{port} did not answer within 1s, the next address is tried");
+    assert!(function.output().contains(&warning), "{}", function.output());
+}
+
+#[tokio::test]
 async fn an_event_that_cannot_be_read_is_400_and_the_next_one_is_answered() {
     let url = testing::database().await;
     testing::events::seed(&url).await;

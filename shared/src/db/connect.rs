@@ -66,8 +66,10 @@ impl Connector {
             match timeout(limit, self.open_at(address, limit)).await {
                 Ok(Ok(opened)) => return Ok(opened),
                 Ok(Err(error)) if error.as_db_error().is_some() => said = Some(error),
-                Ok(Err(error)) => tracing::debug!("{address}: {}", failure::describe(&error)),
-                Err(_) => {
+                Ok(Err(error)) if !failure::is_timeout(&error) => {
+                    tracing::debug!("{address}: {}", failure::describe(&error))
+                }
+                Ok(Err(_)) | Err(_) => {
                     tracing::warn!("{address} did not answer within {limit:?}, the next address is tried")
                 }
             }

@@ -195,6 +195,10 @@ fn io_error(error: &tokio_postgres::Error) -> Option<&std::io::Error> {
     std::error::Error::source(error)?.downcast_ref()
 }
 
+pub(super) fn is_timeout(error: &tokio_postgres::Error) -> bool {
+    io_error(error).is_some_and(|error| error.kind() == ErrorKind::TimedOut)
+}
+
 /// The message, what caused it ("error connecting to server: Connection refused") and, where that does not say enough, what
 /// to do. When connecting, PostgreSQL and poolers say in the message what is wrong (no such database, endpoint disabled).
 pub(super) fn describe(error: &tokio_postgres::Error) -> String {
