@@ -251,7 +251,7 @@ pub async fn login(way: Way) -> Outcome {
 pub async fn for_good() -> Outcome {
     let world = World::new().await;
     let sql = world.sql().await;
-    let mut outcome = Outcome::of("answer lost, and then no connection for 10 s");
+    let mut outcome = Outcome::of("answer lost, and then no connection for 17 s");
     for (is_read, code) in [(true, "database_unavailable"), (false, "outcome_unknown")] {
         world.api.get("/tasks").by(&world.ada).send().await;
         world.proxy.refuse().await;
