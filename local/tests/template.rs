@@ -312,7 +312,11 @@ fn pages_of_the_listed_origins_may_call_the_api_and_send_no_credentials() {
     let cors = template["Resources"]["api"]["Properties"]["CorsConfiguration"].as_sequence().unwrap();
     assert_eq!(cors[1]["AllowOrigins"][1].as_str(), Some("AllowedOrigins"), "split, and no `*`");
     assert_eq!(cors[1]["AllowCredentials"], Yaml::Null);
-    assert_eq!(cors[2].as_str(), Some("AWS::NoValue"), "without origins, no page");
+    assert_eq!(
+        strings(&cors[2]["AllowOrigins"]),
+        ["https://none.invalid".to_owned()].into(),
+        "without origins, no page"
+    );
 }
 
 #[test]

@@ -19,6 +19,7 @@ use thirtyfour::{
 };
 use tokio::net::TcpListener;
 use tower_http::services::ServeDir;
+use uuid::Uuid;
 
 use crate::{Dev, folder};
 
@@ -149,6 +150,30 @@ impl Browser {
         answer.json()["value"].clone()
     }
 
+    /// Sends a request from the page, with the headers that tracing libraries add. Returns the status of the answer, the
+    /// headers that the page may read, and the JSON.
+    async fn fetch(&self, method: &str, url: &str, token: Option<&str>, body: Option<Value>) -> Value {
+        let mut headers = json!({
+            "Content-Type": "application/json",
+            "sentry-trace": "4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-1",
+            "traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+        });
+        if let Some(token) = token {
+            headers["Authorization"] = json!(format!("Bearer {token}"));
+        }
+        let body = body.map(|body| body.to_string());
+        let function = format!(
+            "async () => {{
+               const answer = await fetch({}, {});
+               const headers = Object.fromEntries(answer.headers);
+               return {{ status: answer.status, headers, body: await answer.json() }};
+             }}",
+            json!(url),
+            json!({ "method": method, "headers": headers, "body": body })
+        );
+        self.evaluate(&function).await
+    }
+
     async fn resize(&self, width: u32, height: u32) {
         let is_phone = width < 600;
         let scale = if is_phone { 2.0 } else { 1.0 };
@@ -178,13 +203,24 @@ impl Browser {
 
 /// Serves the example page at another origin, with the one line changed that says where the API is.
 async fn serve_page(address: &str, api: &str) -> String {
-    let listener = TcpListener::bind(address).await.unwrap_or_else(|error| panic!("{address}: {error}"));
-    let port = listener.local_addr().unwrap().port();
     let page = fs::read_to_string(Path::new(PAGE).join("index.html")).unwrap();
     let empty = r#"<meta name="api-url" content="">"#;
     assert!(page.contains(empty));
     let page = page.replace(empty, &format!(r#"<meta name="api-url" content="{api}">"#));
-    let routes = Router::new().route("/", get(Html(page))).fallback_service(ServeDir::new(PAGE));
+    serve(address, Router::new().route("/", get(Html(page))).fallback_service(ServeDir::new(PAGE))).await
+}
+
+/// Waits for the address while another test has it.
+async fn serve(address: &str, routes: Router) -> String {
+    let started = Instant::now();
+    let listener = loop {
+        match TcpListener::bind(address).await {
+            Ok(listener) => break listener,
+            Err(error) if started.elapsed() > Duration::from_secs(120) => panic!("{address}: {error}"),
+            Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+        }
+    };
+    let port = listener.local_addr().unwrap().port();
     tokio::spawn(async { axum::serve(listener, routes).await });
     format!("http://localhost:{port}")
 }
@@ -331,6 +367,72 @@ async fn a_page_of_an_origin_that_is_not_allowed_cannot_read_an_answer_and_says_
     browser.shows("#alert p", &["The server cannot be reached. Check your connection and try again."]).await;
 }
 
+/// API_URL names an API that allows the first of the two origins and not the second: `cargo lambda watch`,
+/// `sam local start-api`, a deployed one. Unset, it is a `cargo dev`.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs chromium, chromedriver and port 3000"]
+async fn a_page_of_localhost_3000_uses_the_api_at_api_url_and_one_of_127_0_0_1_cannot() {
+    let folder = folder();
+    let (api, _dev) = match std::env::var("API_URL") {
+        Ok(url) => (url, None),
+        Err(_) => {
+            let dev = Dev::start(folder.path(), &[], &[]);
+            (dev.url.clone(), Some(dev))
+        }
+    };
+    let page = serve("127.0.0.1:3000", Router::new().route("/", get(Html("")))).await;
+    let browser = Browser::start().await;
+    browser.goto(&page).await;
+
+    let email = format!("{}@example.com", Uuid::now_v7());
+    let user = json!({ "email": email, "password": PASSWORD });
+    let signed_up = browser.fetch("POST", &format!("{api}/auth/signup"), None, Some(user.clone())).await;
+    assert_eq!(signed_up["status"], 201, "{signed_up}");
+    let logged_in = browser.fetch("POST", &format!("{api}/auth/login"), None, Some(user)).await;
+    assert_eq!(logged_in["status"], 200, "{logged_in}");
+    let token = logged_in["body"]["access_token"].as_str();
+    let me = browser.fetch("GET", &format!("{api}/auth/me"), token, None).await;
+    assert_eq!(me["body"]["email"], email, "{me}");
+
+    let tasks = format!("{api}/tasks");
+    let created = browser.fetch("POST", &tasks, token, Some(json!({ "title": "Buy milk" }))).await;
+    assert_eq!(created["status"], 201, "{created}");
+    let location = created["headers"]["location"].as_str().unwrap();
+    assert_eq!(location, format!("/tasks/{}", created["body"]["id"].as_str().unwrap()));
+    assert!(created["headers"]["x-request-id"].is_string(), "{created}");
+    let task = format!("{api}{location}");
+    let edited = browser.fetch("PUT", &task, token, Some(json!({ "priority": "high" }))).await;
+    assert_eq!(edited["body"]["priority"], "high", "{edited}");
+    let toggled = browser.fetch("PATCH", &format!("{task}/complete"), token, None).await;
+    assert_eq!(toggled["body"]["completed"], true, "{toggled}");
+    let listed = browser.fetch("GET", &tasks, token, None).await;
+    assert_eq!(listed["body"], json!([toggled["body"]]), "{listed}");
+    let deleted = browser.fetch("DELETE", &task, token, None).await;
+    assert_eq!(deleted["status"], 200, "{deleted}");
+    let listed = browser.fetch("GET", &tasks, token, None).await;
+    assert_eq!(listed["body"], json!([]), "{listed}");
+
+    let refused = browser.fetch("POST", &tasks, token, Some(json!({ "title": " " }))).await;
+    assert_eq!(refused["status"], 422, "{refused}");
+    assert_eq!(refused["body"]["detail"][0]["loc"], json!(["body", "title"]), "{refused}");
+    let refused = browser.fetch("GET", &tasks, Some("x.y.z"), None).await;
+    assert_eq!(refused["status"], 401, "{refused}");
+    assert_eq!(refused["body"]["code"], "invalid_token", "{refused}");
+    assert_eq!(refused["body"]["request_id"], refused["headers"]["x-request-id"], "{refused}");
+
+    // The first one shows that answers come; this page may not read them. The preflight refuses the last one.
+    browser.goto("http://127.0.0.1:3000").await;
+    let function = format!(
+        "async () => {{
+           const kind = (options) => fetch({}, options).then((answer) => answer.type, (error) => error.message);
+           const headers = {{ 'Content-Type': 'application/json' }};
+           return [await kind({{ mode: 'no-cors' }}), await kind({{}}), await kind({{ method: 'POST', headers }})];
+         }}",
+        json!(tasks)
+    );
+    assert_eq!(browser.evaluate(&function).await, json!(["opaque", "Failed to fetch", "Failed to fetch"]));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs chromium and chromedriver"]
 async fn the_docs_page_takes_a_token_and_lists_tasks() {
@@ -359,6 +461,23 @@ async fn the_docs_page_takes_a_token_and_lists_tasks() {
         let asked = browser.texts("#operations-tasks-listTasks .request-url pre").await;
         assert!(asked[0].starts_with(&format!("{}{request}?", dev.url)), "{asked:?}");
     }
+}
+
+/// As through a custom domain of API Gateway.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs chromium and chromedriver"]
+async fn the_docs_page_below_a_mapping_key_asks_below_it() {
+    let below = docs::router().route("/health", get(async || "asked below the key"));
+    let routes = Router::new().nest("/todo", below).route("/health", get(async || "asked beside the key"));
+    let page = serve("127.0.0.1:0", routes).await;
+    let browser = Browser::start().await;
+    browser.goto(&format!("{page}/todo/docs")).await;
+    browser.click("#operations-service-checkHealth button.opblock-summary-control").await;
+    browser.click("#operations-service-checkHealth button.execute").await;
+    let answer = "#operations-service-checkHealth .live-responses-table";
+    browser.shows(&format!("{answer} .response-col_status"), &["Code", "200"]).await;
+    let body = browser.texts(&format!("{answer} .highlight-code code")).await.join("");
+    assert_eq!(body, "asked below the key");
 }
 
 #[tokio::test(flavor = "multi_thread")]
