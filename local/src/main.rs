@@ -198,7 +198,7 @@ async fn prepare_and_serve(
         seed(&database, &client).await?;
     }
     drop(client);
-    // For everything that is none of the API's routes, the example page.
+    // The example page answers what is none of the API's routes.
     let page = ServeDir::new(repository().join("examples/web"));
     let page = page.call_fallback_on_method_not_allowed(true).fallback(Router::new());
     let routes = local::routes(&config)?.fallback_service(page);

@@ -10,7 +10,7 @@ use testing::PgBouncer;
 use tokio::sync::OnceCell;
 use tokio_postgres::{Client, NoTls};
 
-/// What every version locks.
+/// The number that every version locks.
 const LOCK: i64 = 0x746f_646f_6d69_6772;
 
 const SHORT: Duration = Duration::from_millis(300);
@@ -78,7 +78,7 @@ async fn an_empty_database_is_migrated_through_one_connection_or_four_that_other
         let mut noise = noise(pgbouncer.url(), others);
         let mut client = connect(pgbouncer.url()).await;
         if connections == 1 {
-            // What earlier clients left, by the names that tokio-postgres gives.
+            // Earlier clients left statements of the names that tokio-postgres gives.
             let left: String = (0..200).map(|n| format!("PREPARE s{n} AS SELECT;")).collect();
             client.batch_execute(&left).await.unwrap();
         }

@@ -1,4 +1,4 @@
-//! Which pages of other origins may call the API from a browser ([Fetch standard][cors]).
+//! Cross-origin requests: the pages that may call the API from a browser ([Fetch standard][cors]).
 //!
 //! API Gateway knows the same origins (`CorsConfiguration` in template.yaml). The functions answer for themselves all the
 //! same, because a preflight reaches a route of any method: docs/design.md has the reasons.
@@ -50,7 +50,7 @@ impl Cors {
         Ok(Self { origins: origins.collect::<Result<_, _>>()? })
     }
 
-    /// What is to be done to the answer to this request.
+    /// Compares the request's origin with the allowed ones.
     pub(crate) fn of(&self, method: &Method, request: &HeaderMap) -> Answer {
         let origin = request.get(header::ORIGIN);
         let is_allowed = |allowed: &&HeaderValue| **allowed == "*" || Some(*allowed) == origin;
@@ -63,7 +63,7 @@ impl Cors {
     }
 }
 
-/// What one answer says to the browser.
+/// The CORS headers of one answer.
 pub(crate) struct Answer {
     varies: bool,
     allow_origin: Option<HeaderValue>,
@@ -71,7 +71,7 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
-    /// Whether the request only asks whether another may be sent, and it may.
+    /// True if the request only asks whether another may be sent, and it may.
     pub(crate) fn is_allowed_preflight(&self) -> bool {
         self.is_preflight && self.allow_origin.is_some()
     }
@@ -99,8 +99,8 @@ impl Answer {
     }
 }
 
-/// Whether a browser would send exactly this as the `Origin` of a page on the web. A star for a part of it is known neither
-/// to browsers nor to API Gateway, though a host may have one.
+/// True if a browser would send exactly this as the `Origin` of a page on the web. Neither browsers nor API Gateway know a
+/// star for a part of it, though a host may have one.
 fn is_origin(text: &str) -> bool {
     let is_serialized =
         |url: Url| url.origin().ascii_serialization() == text && url.scheme().starts_with("http");

@@ -89,7 +89,7 @@ async fn answer(
         let error = match error_of(&mut response) {
             // Which changes nothing.
             Some(Error::OutcomeUnknown) if method.is_safe() => Some(Error::Unavailable),
-            // Who asks what a path knows is told, by `Allow`.
+            // OPTIONS asks for the methods, which are in `Allow`.
             Some(Error::MethodNotAllowed) if method == Method::OPTIONS => {
                 *response.status_mut() = StatusCode::NO_CONTENT;
                 None

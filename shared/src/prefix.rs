@@ -1,4 +1,4 @@
-//! What stands in a URL before the paths that the routers know: the mapping key of a custom domain, and `/api`.
+//! The prefix of a URL before the paths that the routers know: the mapping key of a custom domain, and `/api`.
 
 use axum::extract::{FromRequestParts, Request};
 use axum::http::{Uri, request::Parts, uri::PathAndQuery};
@@ -6,7 +6,7 @@ use lambda_http::{RequestExt, request::RequestContext};
 
 use crate::Error;
 
-/// What the caller wrote before the path, such as `/api` or `/todo/api`; often nothing. `Location` and `Link` start with it.
+/// The prefix that the caller used, such as `/api` or `/todo/api`; often empty. `Location` and `Link` start with it.
 #[derive(Clone)]
 pub struct Prefix(pub String);
 

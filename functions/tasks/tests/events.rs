@@ -320,7 +320,7 @@ async fn each_request_is_one_line_with_its_route_its_caller_and_its_cost() {
         assert_eq!(lines.len(), number + 1, "{name}");
         let line = &lines[number];
         assert_eq!(line["request_id"], event["requestContext"]["requestId"]);
-        // By which Lambda's own lines name the invocation.
+        // Lambda's own lines name the invocation by this id.
         let lambda_request_id = line["lambda_request_id"].as_str().unwrap();
         assert!(lambda_request_id.starts_with("8476a536-e9f4-11e8-9739-"), "{line}");
         assert_eq!(line["status"], answer["statusCode"]);

@@ -122,7 +122,7 @@ pub enum Error {
         wait.as_secs_f32()
     )]
     Blocked {
-        /// What was tried, with the migration's name.
+        /// The step that was tried, with the migration's name.
         doing: String,
         /// The limit of the wait.
         wait: Duration,

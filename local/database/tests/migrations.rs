@@ -11,7 +11,7 @@ use tokio::sync::OnceCell;
 use tokio::time::sleep;
 use tokio_postgres::{Client, NoTls};
 
-/// What every version locks.
+/// The number that every version locks.
 const LOCK: i64 = 0x746f_646f_6d69_6772;
 
 const SHORT: Duration = Duration::from_millis(300);

@@ -15,7 +15,7 @@ use tower::ServiceExt;
 
 use crate::{Function, database};
 
-/// Whose pages may call the functions, as far as the events speak of it.
+/// The origin in the events, whose pages may call the functions.
 const ORIGIN: &str = "https://todo.example.com";
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../events");

@@ -1,4 +1,4 @@
-//! What browsers need to let a page of another origin call the API (Fetch standard, "CORS protocol").
+//! Pages of other origins, as browsers let them call the API (Fetch standard, "CORS protocol").
 
 use axum::http::Method;
 use serde_json::json;
@@ -102,7 +102,7 @@ async fn every_answer_to_an_allowed_page_can_be_read_errors_too() {
         assert_eq!((answer.status, answer.header("vary")), (200, "Origin"));
         assert!(!answer.allows_a_page(), "{answer:?}");
     }
-    // Who is no page is not told anything, but a cache is.
+    // A request without an origin gets no header but the one for caches.
     let answer = api.get("/health").send().await;
     assert_eq!(answer.header("vary"), "Origin");
     assert!(!answer.allows_a_page(), "{answer:?}");

@@ -463,7 +463,7 @@ async fn the_docs_page_takes_a_token_and_lists_tasks() {
     }
 }
 
-/// As through a custom domain of API Gateway.
+/// A custom domain of API Gateway serves the page below its mapping key.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs chromium and chromedriver"]
 async fn the_docs_page_below_a_mapping_key_asks_below_it() {

@@ -128,7 +128,7 @@ impl Connector {
         addresses
     }
 
-    /// What keeps a connection from being made, and the sentence for the log, which names the hosts.
+    /// Classifies an error, and makes the sentence for the log, which names the hosts.
     pub(super) fn explain(&self, error: &PoolError) -> (Obstacle, String) {
         let hosts = self.database.hosts.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
         let is_direct = self.database.settings.get_ssl_negotiation() == SslNegotiation::Direct;

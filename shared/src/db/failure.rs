@@ -1,11 +1,11 @@
-//! What a failure of the database means: whether to try again, and what to tell the operator.
+//! Failures of the database: whether to try again, and the sentence for the operator.
 
 use std::io::ErrorKind;
 
 use deadpool_postgres::PoolError;
 use tokio_postgres::error::SqlState;
 
-/// What keeps a connection from being made. No statement was sent.
+/// A failure to connect. No statement was sent.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Obstacle {
     /// Worth another try until the deadline.
@@ -18,8 +18,8 @@ pub(super) enum Obstacle {
 
 use Obstacle::{Passes, Stays, TooMany};
 
-/// What those in front of PostgreSQL say where they have no connection to give. Their SQLSTATEs tell little: PgBouncer has
-/// 08P01 for nearly everything, Neon's proxy and Supavisor XX000. The first text that the message contains counts.
+/// The texts by which poolers and proxies refuse a connection. Their SQLSTATEs tell little: PgBouncer has 08P01 for nearly
+/// everything, Neon's proxy and Supavisor XX000. The first text that the message contains counts.
 const SAID: &[(&str, Obstacle)] = &[
     // Neon's proxy, the control plane behind it included:
     // https://github.com/neondatabase/neon/tree/main/proxy/src (auth/mod.rs, auth/credentials.rs, compute/mod.rs,
@@ -136,7 +136,7 @@ impl Obstacle {
         }
     }
 
-    /// By what the server says.
+    /// Classifies the server's error by its text, then by its code.
     fn told(state: &SqlState, message: &str) -> Self {
         if let Some((_, obstacle)) = SAID.iter().find(|(text, _)| message.contains(text)) {
             return *obstacle;
@@ -150,7 +150,7 @@ impl Obstacle {
     }
 }
 
-/// What became of a statement that was sent and has no rows to show.
+/// The fate of a statement that was sent and returned an error.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Failure {
     /// Nobody knows: the connection was lost.
@@ -169,7 +169,7 @@ impl Failure {
             Some(state) => Self::told(state),
             None if error.is_closed() => Self::Lost,
             None => match io_error(error).map(std::io::Error::kind) {
-                // What cannot be written or read as PostgreSQL's protocol will not be the next time either.
+                // Bytes that are not PostgreSQL's protocol will not be the next time either.
                 None | Some(ErrorKind::InvalidInput | ErrorKind::InvalidData) => Self::Refused,
                 Some(_) => Self::Lost,
             },
@@ -225,7 +225,7 @@ pub(super) fn describe(error: &tokio_postgres::Error) -> String {
     format!("{said} ({hint})")
 }
 
-/// Whether the server ended the connection, or said something else, when TLS should have begun.
+/// True if the server closed the connection, or sent something else, when TLS should have begun.
 pub(super) fn is_of_tls(error: &PoolError) -> bool {
     let PoolError::Backend(error) = error else { return false };
     error.as_db_error().is_none()

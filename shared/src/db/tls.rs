@@ -10,7 +10,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::config::Error;
 
-/// Whose certificates are trusted.
+/// The authorities whose certificates are trusted.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Authorities {
     /// Mozilla's list.

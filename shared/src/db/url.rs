@@ -12,7 +12,7 @@ use crate::{Config, config::Error};
 
 const FORM: &str = "a PostgreSQL URL such as postgresql://user:password@host/database?sslmode=require";
 
-/// Which database to use, and how.
+/// The database to use, and how to connect to it.
 #[derive(Clone)]
 pub struct Database {
     /// All of the URL but the hosts.
@@ -56,7 +56,7 @@ impl Database {
         let mut database =
             parse(url).map_err(|reason| Error::new(format!("DATABASE_URL cannot be read: {reason}")))?;
         if let Some(pem) = config.unquoted("DATABASE_CA")? {
-            // As a variable it may have had to be written in one line.
+            // A variable may have had to be written in one line.
             database.authorities = Authorities::Pem(pem.replace("\\n", "\n"));
         }
         let default = config.max_concurrency()?.min(1000);
@@ -64,7 +64,7 @@ impl Database {
         Ok(database)
     }
 
-    /// Whether every host of the URL is this machine: a Unix socket, `localhost`, a loopback address, or the
+    /// True if every host of the URL is this machine: a Unix socket, `localhost`, a loopback address, or the
     /// name by which a container knows its host.
     pub fn is_local(&self) -> bool {
         self.hosts.iter().all(Address::is_local)
@@ -101,6 +101,7 @@ impl fmt::Display for Address {
             (Host::Tcp(name), Some(ip)) if ip.to_string() != *name => {
                 write!(f, "{name} ({ip}):{}", self.port)
             }
+            (Host::Tcp(name), _) if name.contains(':') => write!(f, "[{name}]:{}", self.port),
             (Host::Tcp(name), _) => write!(f, "{name}:{}", self.port),
         }
     }
@@ -296,7 +297,7 @@ fn split_credentials(rest: &str) -> Result<(Option<&str>, &str), Reason> {
     }
 }
 
-/// What cannot be seen and is sometimes copied along: a byte order mark, spaces of no width.
+/// True for characters that are copied along unseen: a byte order mark, spaces of no width.
 pub(crate) fn is_invisible(c: char) -> bool {
     matches!(c, '\u{feff}' | '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{ad}')
 }
@@ -307,7 +308,7 @@ fn decoded<'a>(text: &'a str, what: &str) -> Result<Cow<'a, str>, Reason> {
         .map_err(|_| format!("its {what} is not UTF-8 when it is decoded").into())
 }
 
-/// Whether a value is still the one of the provider's example.
+/// True if a value is still the one of the provider's example.
 fn is_placeholder(value: &str) -> bool {
     let is_enclosed = |open, close| {
         value.strip_prefix(open).and_then(|value| value.strip_suffix(close)).is_some_and(|name: &str| {
@@ -321,7 +322,7 @@ fn is_placeholder(value: &str) -> bool {
         || ["YOUR_PASSWORD", "YOUR-PASSWORD"].iter().any(|known| value.eq_ignore_ascii_case(known))
 }
 
-/// What has been read of a URL so far.
+/// The parts of a URL that have been read so far.
 #[derive(Default)]
 struct Parts {
     settings: tokio_postgres::Config,
@@ -507,7 +508,7 @@ impl Parts {
                     self.settings.keepalives_retries(count);
                 }
             }
-            // What we do anyway, or cannot do.
+            // These ask for what we do anyway, or cannot do.
             "gssencmode" => one_of(value, [("disable", ()), ("prefer", ())])?,
             "client_encoding" | "encoding" | "charset" => {
                 let of = ["utf8", "utf-8", "unicode", "auto"].map(|word| (word, ()));
@@ -561,7 +562,7 @@ impl Parts {
         let mut settings = self.settings;
         let is_socket = |address: &Address| matches!(address.host, Host::Unix(_));
         let ssl_mode = match self.ssl_mode {
-            // As libpq: PostgreSQL has no TLS on them.
+            // PostgreSQL has no TLS on sockets; libpq ignores the mode too.
             _ if hosts.iter().all(is_socket) => SslMode::Disable,
             Some(mode) => mode,
             None if self.is_direct => SslMode::Require,
@@ -809,7 +810,7 @@ mod tests {
             ("postgresql://u:p@h1,h2/d", "h1:5432,h2:5432 u:p d tls"),
             ("postgresql://u:p@h1,h2/d?port=6000", "h1:6000,h2:6000 u:p d tls"),
             ("postgresql://u@h/d?hostaddr=203.0.113.5", "h (203.0.113.5):5432 u:- d tls"),
-            ("postgresql://u:p@[2001:db8::1]:6000/d", "2001:db8::1:6000 u:p d tls"),
+            ("postgresql://u:p@[2001:db8::1]:6000/d", "[2001:db8::1]:6000 u:p d tls"),
             ("postgres://u:p@%2Fvar%2Frun%2Fpostgresql/d", "/var/run/postgresql u:p d clear"),
             ("postgres://u:p@/d?host=/cloudsql/P:R:I", "/cloudsql/P:R:I u:p d clear"),
             ("POSTGRES://u:p@h/d/", "h:5432 u:p d tls"),
