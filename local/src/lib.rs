@@ -18,10 +18,10 @@ pub fn api(config: &Config) -> Result<Router, config::Error> {
 pub fn routes(config: &Config) -> Result<Router, config::Error> {
     let db = Db::new(config)?;
     Ok(Router::new()
-        .merge(signup::router(signup::App::new(config, db.clone())?))
-        .merge(login::router(login::App::new(config, db.clone())?))
-        .merge(account::router(account::App::new(config, db.clone())?))
-        .merge(tasks::router(tasks::App::new(config, db.clone())?))
-        .merge(health::router(db))
+        .merge(signup::router(config, db.clone())?)
+        .merge(login::router(config, db.clone())?)
+        .merge(account::router(config, db.clone())?)
+        .merge(tasks::router(config, db.clone())?)
+        .merge(health::router(config, db)?)
         .merge(docs::router()))
 }

@@ -43,12 +43,12 @@ fn routers() -> [(&'static str, Router); 6] {
     });
     let db = |config| Db::new(config).unwrap();
     [
-        ("account", account::router(account::App::new(&account, db(&account)).unwrap())),
+        ("account", account::router(&account, db(&account)).unwrap()),
         ("docs", docs::router()),
-        ("health", health::router(db(&health))),
-        ("login", login::router(login::App::new(&login, db(&login)).unwrap())),
-        ("signup", signup::router(signup::App::new(&signup, db(&signup)).unwrap())),
-        ("tasks", tasks::router(tasks::App::new(&tasks, db(&tasks)).unwrap())),
+        ("health", health::router(&health, db(&health)).unwrap()),
+        ("login", login::router(&login, db(&login)).unwrap()),
+        ("signup", signup::router(&signup, db(&signup)).unwrap()),
+        ("tasks", tasks::router(&tasks, db(&tasks)).unwrap()),
     ]
 }
 

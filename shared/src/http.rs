@@ -32,9 +32,9 @@ use uuid::Uuid;
 
 use crate::{
     Cors, Error, Prefix,
-    error::Invalid,
     jwt::Verifier,
     telemetry::{self, Answered},
+    validation::ValidationErrors,
 };
 
 /// The largest body that is read, in bytes. The largest sensible one, a task with every field at its limit
@@ -276,7 +276,7 @@ pub fn json_response(body: impl Into<Body>) -> Response {
     ([(header::CONTENT_TYPE, APPLICATION_JSON)], body.into()).into_response()
 }
 
-impl<T: Deserr<Invalid>, S: Sync> FromRequest<S> for Json<T> {
+impl<T: Deserr<ValidationErrors>, S: Sync> FromRequest<S> for Json<T> {
     type Rejection = Error;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Error> {
@@ -284,7 +284,7 @@ impl<T: Deserr<Invalid>, S: Sync> FromRequest<S> for Json<T> {
     }
 }
 
-impl<T: Deserr<Invalid>, S: Sync> OptionalFromRequest<S> for Json<T> {
+impl<T: Deserr<ValidationErrors>, S: Sync> OptionalFromRequest<S> for Json<T> {
     type Rejection = Error;
 
     async fn from_request(request: Request, _: &S) -> Result<Option<Self>, Error> {
@@ -310,7 +310,7 @@ impl<T: Deserr<Invalid>, S: Sync> OptionalFromRequest<S> for Json<T> {
         })?;
         deserr::deserialize(value)
             .map(|value| Some(Self(value)))
-            .map_err(|invalid: Invalid| Error::Invalid(invalid.within("body")))
+            .map_err(|invalid: ValidationErrors| Error::Invalid(invalid.within("body")))
     }
 }
 
@@ -390,7 +390,7 @@ impl<'de> Visitor<'de> for UniqueKeysVisitor {
 /// The query string as `T`. Unknown parameters are ignored; of a repeated one the last counts.
 pub struct Query<T>(pub T);
 
-impl<T: Deserr<Invalid>, S: Sync> FromRequestParts<S> for Query<T> {
+impl<T: Deserr<ValidationErrors>, S: Sync> FromRequestParts<S> for Query<T> {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Error> {
@@ -400,7 +400,7 @@ impl<T: Deserr<Invalid>, S: Sync> FromRequestParts<S> for Query<T> {
             .collect();
         deserr::deserialize(Value::Object(values))
             .map(Self)
-            .map_err(|invalid: Invalid| Error::Invalid(invalid.within("query")))
+            .map_err(|invalid: ValidationErrors| Error::Invalid(invalid.within("query")))
     }
 }
 

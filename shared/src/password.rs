@@ -9,7 +9,8 @@ use tokio::sync::Semaphore;
 
 use crate::{
     Config, config,
-    error::{Error, Invalid, Rule},
+    error::Error,
+    validation::{ValidationErrors, Violation},
 };
 
 /// bcrypt's own limit.
@@ -25,23 +26,23 @@ const COMMON: &str = include_str!("common-passwords.txt");
 /// A password fit to be stored: at least 8 characters, at most 72 bytes, no NUL, none of the most common. Exactly as it
 /// was sent.
 #[derive(Deserr)]
-#[deserr(error = Invalid, try_from(String) = Password::new -> Rule)]
+#[deserr(error = ValidationErrors, try_from(String) = Password::new -> Violation)]
 pub struct Password(String);
 
 impl Password {
-    fn new(password: String) -> Result<Self, Rule> {
+    fn new(password: String) -> Result<Self, Violation> {
         if password.chars().count() < MIN_CHARACTERS {
-            return Err(Rule::new("string_too_short", "Password should have at least 8 characters"));
+            return Err(Violation::new("string_too_short", "Password should have at least 8 characters"));
         }
         if password.len() > MAX_BYTES {
-            return Err(Rule::new("string_too_long", "Password should have at most 72 bytes"));
+            return Err(Violation::new("string_too_long", "Password should have at most 72 bytes"));
         }
         if password.contains('\0') {
-            return Err(Rule::new("value_error", "Password should not contain a NUL character"));
+            return Err(Violation::new("value_error", "Password should not contain a NUL character"));
         }
         // A line after the other, as it takes a thousandth of the time of the hash.
         if COMMON.lines().any(|common| common.eq_ignore_ascii_case(&password)) {
-            return Err(Rule::new(
+            return Err(Violation::new(
                 "value_error",
                 "Password should not be one of the most common, which are guessed first",
             ));

@@ -21,7 +21,7 @@ use tokio::runtime::{Builder, Runtime};
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::{
-    Config, Cors, Db, Error, config, foreign, http, parameters,
+    Config, Cors, Db, Error, config, foreign, http, ssm,
     telemetry::{self, Answered},
 };
 
@@ -104,7 +104,7 @@ async fn init(
     let is_known = config.get("SSM_PARAMETER_PATH").is_none() || config.get("DATABASE_CA").is_some();
     let url = config.get("DATABASE_URL").filter(|_| is_known);
     let early = url.map(|_| connect(&config)).transpose()?;
-    parameters::complete(&mut config, secrets).await?;
+    ssm::complete(&mut config, secrets).await?;
     let (db, connecting) = early.map_or_else(|| connect(&config), Ok)?;
     let routes = build(&config, db)?;
     // The first request should not have to wait for it. What it panics at has been logged.

@@ -1,16 +1,11 @@
 //! `GET /auth/me`: who the caller is.
 
-use axum::{
-    Router,
-    extract::{FromRef, State},
-    routing::get,
-};
+use axum::{Router, extract::State, routing::get};
 use jiff::Timestamp;
 use serde::Serialize;
 use shared::{
-    Config, Db, Error, config,
+    AppState, Config, Db, Error, config,
     http::{Caller, Json},
-    jwt::Verifier,
     user::User,
 };
 use tokio_postgres::types::Type;
@@ -18,26 +13,12 @@ use tokio_postgres::types::Type;
 /// The variables that may come from SSM Parameter Store, and that template.yaml lets the function read there.
 pub const SECRETS: &[&str] = &["DATABASE_URL", "DATABASE_CA", "JWT_SECRET", "JWT_SECRET_PREVIOUS"];
 
-/// What this function works with.
-#[derive(Clone, FromRef)]
-pub struct App {
-    db: Db,
-    verifier: Verifier,
-}
-
-impl App {
-    /// With what `config` says.
-    ///
-    /// # Errors
-    /// When `JWT_SECRET` or `JWT_SECRET_PREVIOUS` is missing or unfit.
-    pub fn new(config: &Config, db: Db) -> Result<Self, config::Error> {
-        Ok(Self { db, verifier: Verifier::new(config)? })
-    }
-}
-
 /// The route of this function.
-pub fn router(app: App) -> Router {
-    Router::new().route("/auth/me", get(me)).with_state(app)
+///
+/// # Errors
+/// When `JWT_SECRET` or `JWT_SECRET_PREVIOUS` is missing or unfit.
+pub fn router(config: &Config, db: Db) -> Result<Router, config::Error> {
+    Ok(Router::new().route("/auth/me", get(me)).with_state(AppState::new(config, db)?))
 }
 
 #[derive(Serialize)]

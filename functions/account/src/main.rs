@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-use account::{App, SECRETS, router};
+use account::{SECRETS, router};
 
 fn main() -> ExitCode {
-    shared::run(SECRETS, |config, db| App::new(config, db).map(router))
+    shared::run(SECRETS, router)
 }

@@ -1,11 +1,8 @@
 //! The events of `events/account-*.json`, and the real binary.
 
-use account::{App, router};
+use account::router;
 
 #[tokio::test]
 async fn every_event_is_answered_alike_in_process_as_an_event_and_by_the_binary() {
-    testing::events::are_answered_alike("account", env!("CARGO_BIN_EXE_account"), |config, db| {
-        App::new(config, db).map(router)
-    })
-    .await;
+    testing::events::are_answered_alike("account", env!("CARGO_BIN_EXE_account"), router).await;
 }

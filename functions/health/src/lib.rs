@@ -2,14 +2,17 @@
 
 use axum::{Router, extract::State, routing::get};
 use serde_json::{Value, json};
-use shared::{Db, Error, http::Json};
+use shared::{Config, Db, Error, config, http::Json};
 
 /// The variables that may come from SSM Parameter Store, and that template.yaml lets the function read there.
 pub const SECRETS: &[&str] = &["DATABASE_URL", "DATABASE_CA"];
 
 /// The route of this function.
-pub fn router(db: Db) -> Router {
-    Router::new().route("/health", get(check)).with_state(db)
+///
+/// # Errors
+/// None: it needs no variable but the database's.
+pub fn router(_: &Config, db: Db) -> Result<Router, config::Error> {
+    Ok(Router::new().route("/health", get(check)).with_state(db))
 }
 
 async fn check(State(db): State<Db>) -> Result<Json<Value>, Error> {

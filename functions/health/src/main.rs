@@ -5,5 +5,5 @@ use std::process::ExitCode;
 use health::{SECRETS, router};
 
 fn main() -> ExitCode {
-    shared::run(SECRETS, |_, db| Ok(router(db)))
+    shared::run(SECRETS, router)
 }

@@ -5,20 +5,19 @@ use deserr::Deserr;
 use jiff::Timestamp;
 use shared::{
     Config, Db, Error, config,
-    error::Invalid,
     http::{Json, SourceAddress},
     jwt::{Issuer, Session},
     password::Hasher,
     user::{EMAIL_MAX_BYTES, User, canonical_email},
+    validation::ValidationErrors,
 };
 use tokio_postgres::types::Type;
 
 /// The variables that may come from SSM Parameter Store, and that template.yaml lets the function read there.
 pub const SECRETS: &[&str] = &["DATABASE_URL", "DATABASE_CA", "JWT_SECRET"];
 
-/// What this function works with.
 #[derive(Clone)]
-pub struct App {
+struct AppState {
     db: Db,
     issuer: Issuer,
     hasher: Hasher,
@@ -27,12 +26,8 @@ pub struct App {
     per_address: i32,
 }
 
-impl App {
-    /// With what `config` says.
-    ///
-    /// # Errors
-    /// When `JWT_SECRET`, `ACCESS_TOKEN_TTL`, `BCRYPT_COST` or a limit of attempts is missing or unfit.
-    pub fn new(config: &Config, db: Db) -> Result<Self, config::Error> {
+impl AppState {
+    fn new(config: &Config, db: Db) -> Result<Self, config::Error> {
         Ok(Self {
             db,
             issuer: Issuer::new(config)?,
@@ -48,21 +43,25 @@ impl App {
 }
 
 /// The routes of this function.
-pub fn router(app: App) -> Router {
-    Router::new().route("/auth/login", post(login)).route("/auth/signin", post(login)).with_state(app)
+///
+/// # Errors
+/// When `JWT_SECRET`, `ACCESS_TOKEN_TTL`, `BCRYPT_COST` or a limit of attempts is missing or unfit.
+pub fn router(config: &Config, db: Db) -> Result<Router, config::Error> {
+    let routes = Router::new().route("/auth/login", post(login)).route("/auth/signin", post(login));
+    Ok(routes.with_state(AppState::new(config, db)?))
 }
 
 /// Presence and type are all that is checked: what could never have been registered is answered as any wrong
 /// e-mail or password is.
 #[derive(Deserr)]
-#[deserr(error = Invalid)]
+#[deserr(error = ValidationErrors)]
 struct Credentials {
     email: String,
     password: String,
 }
 
 async fn login(
-    State(app): State<App>,
+    State(app): State<AppState>,
     SourceAddress(address): SourceAddress,
     Json(Credentials { email, password }): Json<Credentials>,
 ) -> Result<Json<Session>, Error> {

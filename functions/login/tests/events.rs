@@ -1,13 +1,10 @@
 //! The events of `events/login-*.json`, and the real binary.
 
-use login::{App, router};
+use login::router;
 
 #[tokio::test]
 async fn every_event_is_answered_alike_in_process_as_an_event_and_by_the_binary() {
-    testing::events::are_answered_alike("login", env!("CARGO_BIN_EXE_login"), |config, db| {
-        App::new(config, db).map(router)
-    })
-    .await;
+    testing::events::are_answered_alike("login", env!("CARGO_BIN_EXE_login"), router).await;
 }
 
 #[tokio::test]

@@ -6,11 +6,11 @@ use email_address::{EmailAddress, Options};
 use jiff::Timestamp;
 use shared::{
     Config, Db, Error, config,
-    error::{Invalid, Rule},
     http::{Json, SourceAddress},
     jwt::{Issuer, Session},
     password::{Hasher, Password},
     user::{EMAIL_MAX_BYTES, User, canonical_email},
+    validation::{ValidationErrors, Violation},
 };
 use tokio_postgres::types::Type;
 use uuid::Uuid;
@@ -18,9 +18,8 @@ use uuid::Uuid;
 /// The variables that may come from SSM Parameter Store, and that template.yaml lets the function read there.
 pub const SECRETS: &[&str] = &["DATABASE_URL", "DATABASE_CA", "JWT_SECRET"];
 
-/// What this function works with.
 #[derive(Clone)]
-pub struct App {
+struct AppState {
     db: Db,
     issuer: Issuer,
     hasher: Hasher,
@@ -28,12 +27,8 @@ pub struct App {
     per_address: i32,
 }
 
-impl App {
-    /// With what `config` says.
-    ///
-    /// # Errors
-    /// When `JWT_SECRET`, `ACCESS_TOKEN_TTL`, `BCRYPT_COST` or the limit of attempts is missing or unfit.
-    pub fn new(config: &Config, db: Db) -> Result<Self, config::Error> {
+impl AppState {
+    fn new(config: &Config, db: Db) -> Result<Self, config::Error> {
         Ok(Self {
             db,
             issuer: Issuer::new(config)?,
@@ -44,22 +39,25 @@ impl App {
 }
 
 /// The route of this function.
-pub fn router(app: App) -> Router {
-    Router::new().route("/auth/signup", post(signup)).with_state(app)
+///
+/// # Errors
+/// When `JWT_SECRET`, `ACCESS_TOKEN_TTL`, `BCRYPT_COST` or the limit of attempts is missing or unfit.
+pub fn router(config: &Config, db: Db) -> Result<Router, config::Error> {
+    Ok(Router::new().route("/auth/signup", post(signup)).with_state(AppState::new(config, db)?))
 }
 
 #[derive(Deserr)]
-#[deserr(error = Invalid, validate = password_is_no_name -> Invalid)]
+#[deserr(error = ValidationErrors, validate = password_is_no_name -> ValidationErrors)]
 struct NewUser {
-    #[deserr(try_from(String) = parse_email -> Rule)]
+    #[deserr(try_from(String) = parse_email -> Violation)]
     email: String,
     password: Password,
-    #[deserr(default, try_from(Option<String>) = parse_username -> Rule)]
+    #[deserr(default, try_from(Option<String>) = parse_username -> Violation)]
     username: Option<String>,
 }
 
 async fn signup(
-    State(app): State<App>,
+    State(app): State<AppState>,
     SourceAddress(address): SourceAddress,
     Json(NewUser { email, password, username }): Json<NewUser>,
 ) -> Result<(StatusCode, Json<Session>), Error> {
@@ -99,18 +97,18 @@ async fn signup(
 }
 
 /// What is known of a user is guessed first.
-fn password_is_no_name(user: NewUser, at: ValuePointerRef) -> Result<NewUser, Invalid> {
+fn password_is_no_name(user: NewUser, at: ValuePointerRef) -> Result<NewUser, ValidationErrors> {
     if user.password.is(&user.email) || user.username.as_deref().is_some_and(|name| user.password.is(name)) {
-        let rule = Rule::new("value_error", "Password should not be the email or the username");
+        let rule = Violation::new("value_error", "Password should not be the email or the username");
         let at = at.push_key("password");
-        return Err(take_cf_content(deserr::MergeWithError::<Rule>::merge(None, rule, at)));
+        return Err(take_cf_content(deserr::MergeWithError::<Violation>::merge(None, rule, at)));
     }
     Ok(user)
 }
 
 /// ASCII only: Unicode has letters that look alike or cannot be seen, and two users must never be taken for each
 /// other. A domain in another script is written in Punycode.
-fn parse_email(sent: String) -> Result<String, Rule> {
+fn parse_email(sent: String) -> Result<String, Violation> {
     let email = canonical_email(&sent);
     let options = Options::default().with_required_tld().without_domain_literal().without_display_text();
     let fits = email.len() <= EMAIL_MAX_BYTES
@@ -119,7 +117,7 @@ fn parse_email(sent: String) -> Result<String, Rule> {
     if fits {
         Ok(email)
     } else {
-        Err(Rule::new(
+        Err(Violation::new(
             "value_error",
             "Email should be an address such as name@example.com, in ASCII, of at most 254 characters",
         ))
@@ -133,15 +131,16 @@ fn is_host_name(domain: &str) -> bool {
     !ends_in_a_number && domain.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'.')
 }
 
-fn parse_username(sent: Option<String>) -> Result<Option<String>, Rule> {
+fn parse_username(sent: Option<String>) -> Result<Option<String>, Violation> {
     let fits = |name: &String| {
         (1..=50).contains(&name.len())
             && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-')
     };
     match sent {
-        Some(name) if !fits(&name) => {
-            Err(Rule::new("value_error", "Username should have 1 to 50 characters of A-Z, a-z, 0-9, _ and -"))
-        }
+        Some(name) if !fits(&name) => Err(Violation::new(
+            "value_error",
+            "Username should have 1 to 50 characters of A-Z, a-z, 0-9, _ and -",
+        )),
         sent => Ok(sent),
     }
 }

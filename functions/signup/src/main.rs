@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-use signup::{App, SECRETS, router};
+use signup::{SECRETS, router};
 
 fn main() -> ExitCode {
-    shared::run(SECRETS, |config, db| App::new(config, db).map(router))
+    shared::run(SECRETS, router)
 }

@@ -1,11 +1,8 @@
 //! The events of `events/signup-*.json`, and the real binary.
 
-use signup::{App, router};
+use signup::router;
 
 #[tokio::test]
 async fn every_event_is_answered_alike_in_process_as_an_event_and_by_the_binary() {
-    testing::events::are_answered_alike("signup", env!("CARGO_BIN_EXE_signup"), |config, db| {
-        App::new(config, db).map(router)
-    })
-    .await;
+    testing::events::are_answered_alike("signup", env!("CARGO_BIN_EXE_signup"), router).await;
 }

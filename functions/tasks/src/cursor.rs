@@ -4,14 +4,52 @@
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jiff::{Timestamp, civil::DateTime, tz::TimeZone};
 use serde::{Deserialize, Serialize};
-use shared::error::Rule;
+use shared::validation::Violation;
 use uuid::Uuid;
 
 use crate::{
     fields::{Priority, YEARS},
-    list::{Order, SortBy},
     task::Task,
 };
+
+#[derive(Clone, Copy, Default, PartialEq)]
+pub enum SortBy {
+    #[default]
+    DueDate,
+    Priority,
+    Title,
+    CreatedAt,
+}
+
+impl SortBy {
+    pub fn new(sent: String) -> Result<Self, Violation> {
+        match sent.as_str() {
+            "due_date" => Ok(Self::DueDate),
+            "priority" => Ok(Self::Priority),
+            "title" => Ok(Self::Title),
+            "created_at" => Ok(Self::CreatedAt),
+            _ => Err(Violation::new("enum", "sort_by should be due_date, priority, title or created_at")),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Order {
+    #[default]
+    Asc,
+    Desc,
+}
+
+impl Order {
+    pub fn new(sent: String) -> Result<Self, Violation> {
+        match sent.as_str() {
+            "asc" => Ok(Self::Asc),
+            "desc" => Ok(Self::Desc),
+            _ => Err(Violation::new("enum", "order should be asc or desc")),
+        }
+    }
+}
 
 /// Opaque to clients: base64url of JSON. It opens nothing that its holder could not read anyway, so it is not
 /// signed; what it holds is checked like any other input.
@@ -44,13 +82,13 @@ impl Cursor {
         Self { order, key, id: task.id }
     }
 
-    pub fn decode(sent: String) -> Result<Self, Rule> {
+    pub fn decode(sent: String) -> Result<Self, Violation> {
         URL_SAFE_NO_PAD
             .decode(sent)
             .ok()
             .and_then(|json| serde_json::from_slice::<Self>(&json).ok())
             .filter(|cursor| cursor.key.is_sound())
-            .ok_or_else(|| Rule::new("value_error", "Cursor should be one that a Link header gave"))
+            .ok_or_else(|| Violation::new("value_error", "Cursor should be one that a Link header gave"))
     }
 
     pub fn encode(&self) -> Result<String, serde_json::Error> {

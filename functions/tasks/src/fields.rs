@@ -14,35 +14,35 @@ use jiff::{
     civil::{DateTime, Time},
     fmt::temporal::Pieces,
 };
-use shared::error::{Invalid, Rule};
+use shared::validation::{ValidationErrors, Violation};
 
 /// 1 to 255 characters after trimming.
 #[derive(Deserr)]
-#[deserr(error = Invalid, try_from(String) = Title::new -> Rule)]
+#[deserr(error = ValidationErrors, try_from(String) = Title::new -> Violation)]
 pub struct Title(pub String);
 
 impl Title {
-    fn new(sent: String) -> Result<Self, Rule> {
+    fn new(sent: String) -> Result<Self, Violation> {
         let title = without_nul(sent.trim())?;
         match title.chars().count() {
-            0 => Err(Rule::new("string_too_short", "Title should not be empty")),
+            0 => Err(Violation::new("string_too_short", "Title should not be empty")),
             1..=255 => Ok(Self(title.to_owned())),
-            _ => Err(Rule::new("string_too_long", "Title should have at most 255 characters")),
+            _ => Err(Violation::new("string_too_long", "Title should have at most 255 characters")),
         }
     }
 }
 
 /// At most 1,000 characters, kept as sent.
 #[derive(Default, Deserr)]
-#[deserr(error = Invalid, try_from(Option<String>) = Description::new -> Rule)]
+#[deserr(error = ValidationErrors, try_from(Option<String>) = Description::new -> Violation)]
 pub struct Description(pub Option<String>);
 
 impl Description {
-    fn new(sent: Option<String>) -> Result<Self, Rule> {
+    fn new(sent: Option<String>) -> Result<Self, Violation> {
         let Some(description) = sent.filter(|sent| !sent.is_empty()) else { return Ok(Self(None)) };
         without_nul(&description)?;
         if description.chars().count() > 1000 {
-            return Err(Rule::new("string_too_long", "Description should have at most 1000 characters"));
+            return Err(Violation::new("string_too_long", "Description should have at most 1000 characters"));
         }
         Ok(Self(Some(description)))
     }
@@ -50,7 +50,7 @@ impl Description {
 
 /// How much a task matters. `low` < `medium` < `high`.
 #[derive(Clone, Copy, Default, Deserr)]
-#[deserr(error = Invalid, try_from(String) = Priority::new -> Rule)]
+#[deserr(error = ValidationErrors, try_from(String) = Priority::new -> Violation)]
 pub enum Priority {
     Low,
     #[default]
@@ -59,12 +59,12 @@ pub enum Priority {
 }
 
 impl Priority {
-    pub fn new(sent: impl AsRef<str>) -> Result<Self, Rule> {
+    pub fn new(sent: impl AsRef<str>) -> Result<Self, Violation> {
         match sent.as_ref() {
             "low" => Ok(Self::Low),
             "medium" => Ok(Self::Medium),
             "high" => Ok(Self::High),
-            _ => Err(Rule::new("enum", "Priority should be low, medium or high")),
+            _ => Err(Violation::new("enum", "Priority should be low, medium or high")),
         }
     }
 
@@ -83,7 +83,7 @@ impl Priority {
 pub struct Tags(pub Option<String>);
 
 impl Tags {
-    fn new<'a>(sent: impl Iterator<Item = &'a str>) -> Result<Self, Rule> {
+    fn new<'a>(sent: impl Iterator<Item = &'a str>) -> Result<Self, Violation> {
         let mut tags: Vec<&str> = Vec::new();
         let mut length = 0;
         for tag in sent.map(str::trim).filter(|tag| !tag.is_empty()) {
@@ -93,7 +93,10 @@ impl Tags {
             length += tag.chars().count() + usize::from(!tags.is_empty());
             // Here, and not at the end: looking for repeats among many tags would take long.
             if length > 500 {
-                return Err(Rule::new("string_too_long", "Tags should have at most 500 characters together"));
+                return Err(Violation::new(
+                    "string_too_long",
+                    "Tags should have at most 500 characters together",
+                ));
             }
             tags.push(tag);
         }
@@ -101,19 +104,22 @@ impl Tags {
     }
 }
 
-impl Deserr<Invalid> for Tags {
-    fn deserialize_from_value<V: IntoValue>(value: Value<V>, at: ValuePointerRef) -> Result<Self, Invalid> {
-        let refused = |rule| take_cf_content(deserr::MergeWithError::<Rule>::merge(None, rule, at));
+impl Deserr<ValidationErrors> for Tags {
+    fn deserialize_from_value<V: IntoValue>(
+        value: Value<V>,
+        at: ValuePointerRef,
+    ) -> Result<Self, ValidationErrors> {
+        let refused = |rule| take_cf_content(deserr::MergeWithError::<Violation>::merge(None, rule, at));
         match value {
             Value::Null => Ok(Self(None)),
             Value::String(tags) => Self::new(tags.split(',')).map_err(refused),
             Value::Sequence(tags) => {
                 let tags = tags.into_iter().map(IntoValue::into_value).map(|tag| match tag {
                     Value::String(tag) if tag.contains(',') => {
-                        Err(Rule::new("value_error", "A tag should not contain a comma"))
+                        Err(Violation::new("value_error", "A tag should not contain a comma"))
                     }
                     Value::String(tag) => Ok(tag),
-                    _ => Err(Rule::new("string_type", "Tags should be strings")),
+                    _ => Err(Violation::new("string_type", "Tags should be strings")),
                 });
                 let tags = tags.collect::<Result<Vec<_>, _>>().map_err(refused)?;
                 Self::new(tags.iter().map(String::as_str)).map_err(refused)
@@ -121,7 +127,7 @@ impl Deserr<Invalid> for Tags {
             actual => {
                 let accepted = &[ValueKind::String, ValueKind::Sequence];
                 let error = ErrorKind::IncorrectValueKind { actual, accepted };
-                Err(take_cf_content(Invalid::error(None, error, at)))
+                Err(take_cf_content(ValidationErrors::error(None, error, at)))
             }
         }
     }
@@ -132,14 +138,14 @@ pub const YEARS: RangeInclusive<i16> = 1..=9999;
 
 /// A time on the user's clock, to the second.
 #[derive(Clone, Copy, Default, Deserr)]
-#[deserr(error = Invalid, try_from(Option<String>) = DueDate::new -> Rule)]
+#[deserr(error = ValidationErrors, try_from(Option<String>) = DueDate::new -> Violation)]
 pub struct DueDate(Option<DateTime>);
 
 impl DueDate {
-    fn new(sent: Option<String>) -> Result<Self, Rule> {
+    fn new(sent: Option<String>) -> Result<Self, Violation> {
         let Some(sent) = sent.filter(|sent| !sent.is_empty()) else { return Ok(Self(None)) };
         wall_clock(&sent).map(|due_date| Self(Some(due_date))).ok_or_else(|| {
-            Rule::new("datetime_parsing", "Due date should be a time such as 2026-01-30T10:00 or a date")
+            Violation::new("datetime_parsing", "Due date should be a time such as 2026-01-30T10:00 or a date")
         })
     }
 
@@ -182,16 +188,19 @@ impl<T> Default for Sent<T> {
     }
 }
 
-impl<T: Deserr<Invalid>> Deserr<Invalid> for Sent<T> {
-    fn deserialize_from_value<V: IntoValue>(value: Value<V>, at: ValuePointerRef) -> Result<Self, Invalid> {
+impl<T: Deserr<ValidationErrors>> Deserr<ValidationErrors> for Sent<T> {
+    fn deserialize_from_value<V: IntoValue>(
+        value: Value<V>,
+        at: ValuePointerRef,
+    ) -> Result<Self, ValidationErrors> {
         T::deserialize_from_value(value, at).map(|value| Self(Some(value)))
     }
 }
 
 /// PostgreSQL's text cannot hold U+0000.
-pub fn without_nul(text: &str) -> Result<&str, Rule> {
+pub fn without_nul(text: &str) -> Result<&str, Violation> {
     if text.contains('\0') {
-        return Err(Rule::new("value_error", Cow::Borrowed("Text should not contain a NUL character")));
+        return Err(Violation::new("value_error", Cow::Borrowed("Text should not contain a NUL character")));
     }
     Ok(text)
 }
@@ -205,7 +214,7 @@ mod tests {
     use super::*;
 
     fn tags(sent: serde_json::Value) -> Option<Option<String>> {
-        deserr::deserialize::<Tags, _, Invalid>(sent).ok().map(|tags| tags.0)
+        deserr::deserialize::<Tags, _, ValidationErrors>(sent).ok().map(|tags| tags.0)
     }
 
     fn due_date(sent: &str) -> Option<String> {

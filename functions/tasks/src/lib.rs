@@ -10,36 +10,21 @@ mod task;
 
 use axum::{
     Router,
-    extract::FromRef,
     routing::{get, patch},
 };
-use shared::{Config, Db, config, jwt::Verifier};
+use shared::{AppState, Config, Db, config};
 
 /// The variables that may come from SSM Parameter Store, and that template.yaml lets the function read there.
 pub const SECRETS: &[&str] = &["DATABASE_URL", "DATABASE_CA", "JWT_SECRET", "JWT_SECRET_PREVIOUS"];
 
-/// What this function works with.
-#[derive(Clone, FromRef)]
-pub struct App {
-    db: Db,
-    verifier: Verifier,
-}
-
-impl App {
-    /// With what `config` says.
-    ///
-    /// # Errors
-    /// When `JWT_SECRET` or `JWT_SECRET_PREVIOUS` is missing or unfit.
-    pub fn new(config: &Config, db: Db) -> Result<Self, config::Error> {
-        Ok(Self { db, verifier: Verifier::new(config)? })
-    }
-}
-
 /// The routes of this function.
-pub fn router(app: App) -> Router {
-    Router::new()
+///
+/// # Errors
+/// When `JWT_SECRET` or `JWT_SECRET_PREVIOUS` is missing or unfit.
+pub fn router(config: &Config, db: Db) -> Result<Router, config::Error> {
+    Ok(Router::new()
         .route("/tasks", get(list::list).post(task::create))
         .route("/tasks/{id}", get(task::read).put(task::update).delete(task::delete))
         .route("/tasks/{id}/complete", patch(task::complete))
-        .with_state(app)
+        .with_state(AppState::new(config, db)?))
 }

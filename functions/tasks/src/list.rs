@@ -6,16 +6,16 @@ use axum::{
     response::Response,
 };
 use deserr::Deserr;
-use serde::{Deserialize, Serialize};
+
 use shared::{
     Db, Error, Prefix,
-    error::{Invalid, Rule},
     http::{Caller, Query, json_response},
+    validation::{ValidationErrors, Violation},
 };
 use tokio_postgres::{Row, types::Type};
 
 use crate::{
-    cursor::Cursor,
+    cursor::{Cursor, Order, SortBy},
     fields::{Priority, without_nul},
     task::{Task, columns},
 };
@@ -29,96 +29,57 @@ const MOST_TASKS: usize = 20_000;
 
 /// Filters, order and page. Every parameter is optional.
 #[derive(Default, Deserr)]
-#[deserr(error = Invalid)]
+#[deserr(error = ValidationErrors)]
 pub struct ListQuery {
-    #[deserr(default, try_from(String) = parse_completed -> Rule)]
+    #[deserr(default, try_from(String) = parse_completed -> Violation)]
     completed: Option<bool>,
-    #[deserr(default, try_from(String) = parse_priority -> Rule)]
+    #[deserr(default, try_from(String) = parse_priority -> Violation)]
     priority: Option<Priority>,
     /// A whole tag, in any case.
-    #[deserr(default, try_from(String) = parse_tag -> Rule)]
+    #[deserr(default, try_from(String) = parse_tag -> Violation)]
     tag: Option<String>,
     /// A part of title or description, in any case.
-    #[deserr(default, try_from(String) = parse_search -> Rule)]
+    #[deserr(default, try_from(String) = parse_search -> Violation)]
     search: Option<String>,
-    #[deserr(default, try_from(String) = SortBy::new -> Rule)]
+    #[deserr(default, try_from(String) = SortBy::new -> Violation)]
     sort_by: SortBy,
-    #[deserr(default, try_from(String) = Order::new -> Rule)]
+    #[deserr(default, try_from(String) = Order::new -> Violation)]
     order: Order,
-    #[deserr(default, try_from(String) = parse_limit -> Rule)]
+    #[deserr(default, try_from(String) = parse_limit -> Violation)]
     limit: Option<u8>,
-    #[deserr(default, try_from(String) = parse_cursor -> Rule)]
+    #[deserr(default, try_from(String) = parse_cursor -> Violation)]
     cursor: Option<Cursor>,
 }
 
-#[derive(Clone, Copy, Default, PartialEq)]
-pub enum SortBy {
-    #[default]
-    DueDate,
-    Priority,
-    Title,
-    CreatedAt,
-}
-
-impl SortBy {
-    fn new(sent: String) -> Result<Self, Rule> {
-        match sent.as_str() {
-            "due_date" => Ok(Self::DueDate),
-            "priority" => Ok(Self::Priority),
-            "title" => Ok(Self::Title),
-            "created_at" => Ok(Self::CreatedAt),
-            _ => Err(Rule::new("enum", "sort_by should be due_date, priority, title or created_at")),
-        }
-    }
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Order {
-    #[default]
-    Asc,
-    Desc,
-}
-
-impl Order {
-    fn new(sent: String) -> Result<Self, Rule> {
-        match sent.as_str() {
-            "asc" => Ok(Self::Asc),
-            "desc" => Ok(Self::Desc),
-            _ => Err(Rule::new("enum", "order should be asc or desc")),
-        }
-    }
-}
-
-fn parse_completed(sent: String) -> Result<Option<bool>, Rule> {
+fn parse_completed(sent: String) -> Result<Option<bool>, Violation> {
     match sent.to_ascii_lowercase().parse() {
         Ok(completed) => Ok(Some(completed)),
-        Err(_) => Err(Rule::new("bool_parsing", "completed should be true or false")),
+        Err(_) => Err(Violation::new("bool_parsing", "completed should be true or false")),
     }
 }
 
-fn parse_priority(sent: String) -> Result<Option<Priority>, Rule> {
+fn parse_priority(sent: String) -> Result<Option<Priority>, Violation> {
     Priority::new(sent).map(Some)
 }
 
-fn parse_tag(sent: String) -> Result<Option<String>, Rule> {
+fn parse_tag(sent: String) -> Result<Option<String>, Violation> {
     parse_search(sent.trim().to_owned())
 }
 
 /// An empty search box is no filter.
-fn parse_search(sent: String) -> Result<Option<String>, Rule> {
+fn parse_search(sent: String) -> Result<Option<String>, Violation> {
     without_nul(&sent)?;
     Ok(Some(sent).filter(|text| !text.is_empty()))
 }
 
-fn parse_limit(sent: String) -> Result<Option<u8>, Rule> {
+fn parse_limit(sent: String) -> Result<Option<u8>, Violation> {
     match sent.parse() {
         Ok(limit @ 1..=200) => Ok(Some(limit)),
-        _ => Err(Rule::new("int_parsing", "limit should be a whole number from 1 to 200")),
+        _ => Err(Violation::new("int_parsing", "limit should be a whole number from 1 to 200")),
     }
 }
 
-fn parse_cursor(sent: String) -> Result<Option<Cursor>, Rule> {
+fn parse_cursor(sent: String) -> Result<Option<Cursor>, Violation> {
     Cursor::decode(sent).map(Some)
 }
 
@@ -131,8 +92,9 @@ pub async fn list(
 ) -> Result<Response, Error> {
     let ListQuery { sort_by, order, .. } = query;
     if query.cursor.as_ref().is_some_and(|cursor| !cursor.is_of(sort_by, order)) {
-        let rule = Rule::new("value_error", "Cursor should come from a list of the same sort_by and order");
-        return Err(Error::Invalid(Invalid::parameter("cursor", rule)));
+        let rule =
+            Violation::new("value_error", "Cursor should come from a list of the same sort_by and order");
+        return Err(Error::Invalid(ValidationErrors::parameter("cursor", rule)));
     }
     let most = query.limit.map_or(MOST_TASKS, usize::from);
     let List { json, last, has_next, .. } = db

@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 use shared::{
     Db, Error, Prefix,
     db::Param,
-    error::Invalid,
     http::{Caller, Json},
+    validation::ValidationErrors,
 };
 use tokio_postgres::{Row, types::Type};
 use uuid::Uuid;
@@ -87,7 +87,7 @@ impl<S: Send + Sync> FromRequestParts<S> for TaskId {
 }
 
 #[derive(Deserr)]
-#[deserr(error = Invalid)]
+#[deserr(error = ValidationErrors)]
 pub struct NewTask {
     title: Title,
     #[deserr(default)]
@@ -154,7 +154,7 @@ pub async fn read(caller: Caller, TaskId(id): TaskId, State(db): State<Db>) -> R
 }
 
 #[derive(Deserr)]
-#[deserr(error = Invalid)]
+#[deserr(error = ValidationErrors)]
 pub struct Changes {
     #[deserr(default)]
     title: Sent<Title>,
@@ -225,7 +225,7 @@ pub async fn update(
 }
 
 #[derive(Deserr)]
-#[deserr(error = Invalid)]
+#[deserr(error = ValidationErrors)]
 pub struct Completion {
     #[deserr(default)]
     completed: Sent<bool>,

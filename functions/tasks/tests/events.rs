@@ -3,14 +3,11 @@
 #![cfg(test)]
 
 use serde_json::json;
-use tasks::{App, router};
+use tasks::router;
 
 #[tokio::test]
 async fn every_event_is_answered_alike_in_process_as_an_event_and_by_the_binary() {
-    testing::events::are_answered_alike("tasks", env!("CARGO_BIN_EXE_tasks"), |config, db| {
-        App::new(config, db).map(router)
-    })
-    .await;
+    testing::events::are_answered_alike("tasks", env!("CARGO_BIN_EXE_tasks"), router).await;
 }
 
 const SECRET: &str = "a secret of the tests, 32 bytes and more";

@@ -13,8 +13,8 @@ use serde_json::{Map, Value, json};
 use shared::{
     Cors, Error,
     config::DEMO_JWT_SECRET,
-    error::{Invalid, Rule},
     http, telemetry,
+    validation::{ValidationErrors, Violation},
 };
 use tower::ServiceExt;
 
@@ -275,7 +275,7 @@ async fn every_event_is_answered_as_described() {
 
 /// Each as it is answered.
 async fn errors() -> Vec<(u16, Value)> {
-    let rule = Rule::new("a_rule", "A sentence");
+    let rule = Violation::new("a_rule", "A sentence");
     let errors = [
         Error::MalformedRequest,
         Error::EmptyBody,
@@ -291,7 +291,7 @@ async fn errors() -> Vec<(u16, Value)> {
         Error::UsernameTaken,
         Error::BodyTooLarge,
         Error::NotJson,
-        Error::Invalid(Invalid::parameter("limit", rule)),
+        Error::Invalid(ValidationErrors::parameter("limit", rule)),
         Error::ListTooLarge,
         Error::TooManyAttempts { retry_after: 1 },
         Error::Unavailable,

@@ -28,7 +28,7 @@ pub(crate) async fn complete(config: &mut Config, names: &[&str]) -> Result<(), 
     if parameters.is_empty() {
         return Ok(());
     }
-    let read = timeout(DEADLINE, ssm::get(&parameters)).await;
+    let read = timeout(DEADLINE, sdk::get(&parameters)).await;
     let found = read.unwrap_or_else(|_| Err(format!("no answer within {DEADLINE:?}"))).map_err(|reason| {
         config::Error::new(format!("the parameters {} cannot be read: {reason}", parameters.join(", ")))
     })?;
@@ -41,14 +41,14 @@ pub(crate) async fn complete(config: &mut Config, names: &[&str]) -> Result<(), 
 }
 
 #[cfg(not(feature = "ssm"))]
-mod ssm {
+mod sdk {
     pub(super) async fn get(_: &[String]) -> Result<Vec<(String, String)>, String> {
         Err("this was built without the feature `ssm`".to_owned())
     }
 }
 
 #[cfg(feature = "ssm")]
-mod ssm {
+mod sdk {
     use std::{error::Error, iter::successors, time::Duration};
 
     use aws_config::{BehaviorVersion, retry::RetryConfig, timeout::TimeoutConfig};
