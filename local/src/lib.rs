@@ -1,14 +1,14 @@
 //! The developer's machine: every function's routes together, as API Gateway would route to them.
 
 use axum::Router;
-use shared::{Config, Cors, Db, config, http, telemetry};
+use shared::{Config, Cors, Db, config, telemetry, with_middleware};
 
 /// Every route of every function, and what surrounds them in each.
 ///
 /// # Errors
 /// When a variable of `config` is missing or unfit.
 pub fn api(config: &Config) -> Result<Router, config::Error> {
-    Ok(http::finish(routes(config)?, Cors::new(config)?, telemetry::to_terminal))
+    Ok(with_middleware(routes(config)?, Cors::new(config)?, telemetry::to_terminal))
 }
 
 /// Every route of every function.

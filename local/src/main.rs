@@ -17,12 +17,7 @@ use axum::{
 };
 use clap::{Parser, Subcommand};
 use database::{Bridge, Server};
-use shared::{
-    Config,
-    db::Database,
-    http::{self, SourceAddress},
-    telemetry,
-};
+use shared::{Config, db::Database, extract::ClientIp, telemetry, with_middleware};
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
@@ -202,8 +197,8 @@ async fn prepare_and_serve(
     let page = ServeDir::new(repository().join("examples/web"));
     let page = page.call_fallback_on_method_not_allowed(true).fallback(Router::new());
     let routes = local::routes(&config)?.fallback_service(page);
-    let api =
-        http::finish(routes, settings.cors, telemetry::to_terminal).layer(middleware::map_request(note_peer));
+    let api = with_middleware(routes, settings.cors, telemetry::to_terminal)
+        .layer(middleware::map_request(note_peer));
     welcome(listener.local_addr()?, &own_url.unwrap_or_else(|| database.to_string()), &sam)?;
     axum::serve(listener, api.into_make_service_with_connect_info::<SocketAddr>()).await?;
     Ok(())
@@ -211,7 +206,7 @@ async fn prepare_and_serve(
 
 /// What API Gateway says of the address that a request comes from.
 async fn note_peer(ConnectInfo(peer): ConnectInfo<SocketAddr>, mut request: Request) -> Request {
-    request.extensions_mut().insert(SourceAddress(peer.ip()));
+    request.extensions_mut().insert(ClientIp(peer.ip()));
     request
 }
 

@@ -6,7 +6,7 @@
 use std::{collections::BTreeSet, fs, path::Path, time::Duration};
 
 use axum::{Router, body::Body, http::Request};
-use shared::{Config, Cors, Db, config, db, http, telemetry};
+use shared::{Config, Cors, Db, config, db, middleware, telemetry, with_middleware};
 use tower::ServiceExt;
 use yaml_serde::Value as Yaml;
 
@@ -193,12 +193,15 @@ fn each_function_may_read_its_secrets_and_nothing_else() {
 #[test]
 fn who_waits_for_another_gives_up_later_a_statement_first_and_api_gateway_after_30_seconds_last() {
     let template = template();
-    assert!(db::STATEMENT_TIMEOUT + 2 * db::CONNECT_TIMEOUT < http::REQUEST_DEADLINE);
+    assert!(db::STATEMENT_TIMEOUT + 2 * db::CONNECT_TIMEOUT < middleware::REQUEST_DEADLINE);
     for (name, function) in resources() {
         let own = function["Properties"]["Timeout"].as_i64();
         let timeout = own.or_else(|| template["Globals"]["Function"]["Timeout"].as_i64()).unwrap();
         let timeout = Duration::from_secs(timeout.try_into().unwrap());
-        assert!(http::REQUEST_DEADLINE < timeout && timeout < Duration::from_secs(30), "{name}: {timeout:?}");
+        assert!(
+            middleware::REQUEST_DEADLINE < timeout && timeout < Duration::from_secs(30),
+            "{name}: {timeout:?}"
+        );
     }
 }
 
@@ -228,7 +231,7 @@ async fn api_gateway_tells_browsers_what_the_functions_tell_them() {
         &template["Resources"]["api"]["Properties"]["CorsConfiguration"].as_sequence().unwrap()[1];
     let origin = "https://todo.example.com";
     let cors = Cors::new(&Config::from_iter([("CORS_ALLOW_ORIGINS", origin)])).unwrap();
-    let function = http::finish(docs::router(), cors, telemetry::to_terminal);
+    let function = with_middleware(docs::router(), cors, telemetry::to_terminal);
     let ask = async |method: &str| {
         let request = Request::builder().method(method).uri("/docs").header("origin", origin);
         let request = request.header("access-control-request-method", "GET").body(Body::empty()).unwrap();

@@ -67,7 +67,7 @@ pub const CONNECT_DEADLINE: Duration = Duration::from_secs(17);
 pub const STATEMENT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long all tries of a statement may take, their connections included. It stays inside
-/// [`REQUEST_DEADLINE`](crate::http::REQUEST_DEADLINE).
+/// [`REQUEST_DEADLINE`](crate::middleware::REQUEST_DEADLINE).
 pub const DEADLINE: Duration = Duration::from_secs(20);
 
 /// How long a starting function waits for its first connection. Lambda allows 10 s for the whole init.
@@ -110,7 +110,7 @@ impl Db {
         let pool = Pool::builder(manager)
             .max_size(max_connections)
             .runtime(Runtime::Tokio1)
-            .create_timeout(Some(connector.limit_of_all()))
+            .create_timeout(Some(connector.deadline()))
             .build()
             .map_err(|error| config::Error::new(format!("the connection pool cannot be built: {error}")))?;
         Ok(Self { pool, connector: Arc::new(connector) })
@@ -337,9 +337,10 @@ enum Repeat {
 pub async fn connect(database: &Database) -> Result<Client, Error> {
     let connector =
         Connector::new(database.clone()).map_err(|error| Error::Unavailable(error.to_string()))?;
-    let (client, _) = timeout(connector.limit_of_all(), connector.open())
+    let deadline = connector.deadline();
+    let (client, _) = timeout(deadline, connector.open())
         .await
-        .map_err(|_| Error::Unavailable(format!("no connection within {:?}", connector.limit_of_all())))?
+        .map_err(|_| Error::Unavailable(format!("no connection within {deadline:?}")))?
         .map_err(|error| Error::Unavailable(describe(&error)))?;
     Ok(client)
 }

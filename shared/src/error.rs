@@ -2,7 +2,7 @@
 //! `{"detail": …, "code": "task_not_found", "request_id": "…"}`.
 //!
 //! Every text here is our own literal. What the database or a library said goes to the log, under the same
-//! request id. A handler returns an [`Error`]; [`http::finish`](crate::http::finish), which knows the request
+//! request id. A handler returns an [`Error`]; [`with_middleware`](crate::with_middleware), which knows the request
 //! id, turns it into the answer.
 //!
 //! | status | when |
@@ -191,7 +191,7 @@ impl Error {
 }
 
 /// Status and headers; the error itself travels in the response's extensions to
-/// [`http::finish`](crate::http::finish), which writes the body.
+/// [`with_middleware`](crate::with_middleware), which writes the body.
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
         let mut response = self.answer().status.into_response();

@@ -3,16 +3,17 @@
 //! A function is a `router()` in its own crate and a `main.rs` that hands it to [`run`]:
 //!
 //! ```text
-//! API Gateway → lambda_http → http::finish → the function's Router → extractors → handler → Db
+//! API Gateway → lambda_http → with_middleware → the function's Router → extractors → handler → Db
 //! ```
 
 pub mod config;
 mod cors;
 pub mod db;
 pub mod error;
+pub mod extract;
 mod foreign;
-pub mod http;
 pub mod jwt;
+pub mod middleware;
 pub mod password;
 mod prefix;
 mod run;
@@ -26,6 +27,7 @@ pub use config::Config;
 pub use cors::Cors;
 pub use db::Db;
 pub use error::Error;
+pub use middleware::with_middleware;
 pub use prefix::Prefix;
 pub use run::{answer_events, run, run_without_database};
 pub use state::AppState;

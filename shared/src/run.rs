@@ -21,8 +21,9 @@ use tokio::runtime::{Builder, Runtime};
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::{
-    Config, Cors, Db, Error, config, foreign, http, ssm,
+    Config, Cors, Db, Error, config, foreign, middleware, ssm,
     telemetry::{self, Answered},
+    with_middleware,
 };
 
 /// Runs a function under the Lambda Runtime API until Lambda ends the process.
@@ -128,8 +129,8 @@ pub fn answer_events(
     Future = impl Future<Output = Result<ApiGatewayV2httpResponse, Infallible>> + Send,
 > + Clone
 + Send {
-    let answers = http::finish(routes, cors.clone(), log.clone());
-    let refuses = http::finish(Router::new().fallback(async || Error::MalformedRequest), cors, log);
+    let answers = with_middleware(routes, cors.clone(), log.clone());
+    let refuses = with_middleware(Router::new().fallback(async || Error::MalformedRequest), cors, log);
     service_fn(move |LambdaEvent { payload, context }: LambdaEvent<Box<RawValue>>| {
         let (mut answers, mut refuses) = (answers.clone(), refuses.clone());
         async move {
@@ -144,7 +145,7 @@ pub fn answer_events(
                     Some(what) => {
                         let lambda_request_id = context.request_id;
                         tracing::warn!(lambda_request_id, "no request of an HTTP API came, but {what}");
-                        http::refuse(&Error::MalformedRequest, &lambda_request_id)
+                        middleware::error_response(&Error::MalformedRequest, &lambda_request_id)
                     }
                 },
             };

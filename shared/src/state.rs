@@ -4,7 +4,7 @@ use axum::extract::FromRef;
 
 use crate::{Config, Db, config::Error, jwt::Verifier};
 
-/// The database, and the verifier that [`Caller`](crate::http::Caller) uses.
+/// The database, and the verifier that [`Caller`](crate::extract::Caller) uses.
 #[derive(Clone, FromRef)]
 pub struct AppState {
     db: Db,

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use shared::{
     AppState, Config, Db, Error, config,
-    http::{Caller, Json},
+    extract::{Caller, Json},
     user::User,
 };
 use tokio_postgres::types::Type;

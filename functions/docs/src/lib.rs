@@ -9,7 +9,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
-use shared::{Error, http::json_response};
+use shared::{Error, extract::json_response};
 
 /// The API's description: openapi.yaml, as JSON.
 pub const OPENAPI: &str = include_str!(concat!(env!("OUT_DIR"), "/openapi.json"));

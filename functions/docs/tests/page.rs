@@ -8,13 +8,15 @@ use axum::{
 };
 use http_body_util::BodyExt;
 use serde_json::Value;
-use shared::{Cors, http, telemetry};
+use shared::{Cors, telemetry, with_middleware};
 use tower::ServiceExt;
 
 async fn get(path: &str) -> (u16, HeaderMap, String) {
     let request = Request::get(path).body(Body::empty()).unwrap();
-    let response =
-        http::finish(docs::router(), Cors::default(), telemetry::to_terminal).oneshot(request).await.unwrap();
+    let response = with_middleware(docs::router(), Cors::default(), telemetry::to_terminal)
+        .oneshot(request)
+        .await
+        .unwrap();
     let (parts, body) = response.into_parts();
     let body = body.collect().await.unwrap().to_bytes();
     (parts.status.as_u16(), parts.headers, String::from_utf8(body.to_vec()).unwrap())

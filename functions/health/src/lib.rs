@@ -2,7 +2,7 @@
 
 use axum::{Router, extract::State, routing::get};
 use serde_json::{Value, json};
-use shared::{Config, Db, Error, config, http::Json};
+use shared::{Config, Db, Error, config, extract::Json};
 
 /// The variables that may come from SSM Parameter Store, and that template.yaml lets the function read there.
 pub const SECRETS: &[&str] = &["DATABASE_URL", "DATABASE_CA"];

@@ -5,7 +5,7 @@ use deserr::Deserr;
 use jiff::Timestamp;
 use shared::{
     Config, Db, Error, config,
-    http::{Json, SourceAddress},
+    extract::{ClientIp, Json},
     jwt::{Issuer, Session},
     password::Hasher,
     user::{EMAIL_MAX_BYTES, User, canonical_email},
@@ -62,7 +62,7 @@ struct Credentials {
 
 async fn login(
     State(app): State<AppState>,
-    SourceAddress(address): SourceAddress,
+    ClientIp(address): ClientIp,
     Json(Credentials { email, password }): Json<Credentials>,
 ) -> Result<Json<Session>, Error> {
     // What cannot have been registered is nobody's: PostgreSQL could not hold it, or it is a password in the wrong place,

@@ -6,7 +6,7 @@ use email_address::{EmailAddress, Options};
 use jiff::Timestamp;
 use shared::{
     Config, Db, Error, config,
-    http::{Json, SourceAddress},
+    extract::{ClientIp, Json},
     jwt::{Issuer, Session},
     password::{Hasher, Password},
     user::{EMAIL_MAX_BYTES, User, canonical_email},
@@ -58,7 +58,7 @@ struct NewUser {
 
 async fn signup(
     State(app): State<AppState>,
-    SourceAddress(address): SourceAddress,
+    ClientIp(address): ClientIp,
     Json(NewUser { email, password, username }): Json<NewUser>,
 ) -> Result<(StatusCode, Json<Session>), Error> {
     let row = app

@@ -9,7 +9,7 @@ use deserr::Deserr;
 
 use shared::{
     Db, Error, Prefix,
-    http::{Caller, Query, json_response},
+    extract::{Caller, Query, json_response},
     validation::{ValidationErrors, Violation},
 };
 use tokio_postgres::{Row, types::Type};

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use shared::{
     Db, Error, Prefix,
     db::Param,
-    http::{Caller, Json},
+    extract::{Caller, Json},
     validation::ValidationErrors,
 };
 use tokio_postgres::{Row, types::Type};

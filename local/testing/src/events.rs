@@ -40,7 +40,7 @@ pub async fn are_answered_alike(
     ];
     let config = Config::from_iter(variables);
     let routes = Db::new(&config).and_then(|db| routes(&config, db)).unwrap();
-    let routes = shared::http::finish(routes, Cors::new(&config).unwrap(), telemetry::to_terminal);
+    let routes = shared::with_middleware(routes, Cors::new(&config).unwrap(), telemetry::to_terminal);
     let mut process = Function::start(binary, &variables).await;
 
     let expected = expected();

@@ -13,8 +13,9 @@ use serde_json::{Map, Value, json};
 use shared::{
     Cors, Error,
     config::DEMO_JWT_SECRET,
-    http, telemetry,
+    telemetry,
     validation::{ValidationErrors, Violation},
+    with_middleware,
 };
 use tower::ServiceExt;
 
@@ -303,7 +304,7 @@ async fn errors() -> Vec<(u16, Value)> {
         let routes = Router::new().route("/", post(async move || error.clone()));
         let request = Request::post("/").body(Body::empty()).unwrap();
         let answer =
-            http::finish(routes, Cors::default(), telemetry::to_terminal).oneshot(request).await.unwrap();
+            with_middleware(routes, Cors::default(), telemetry::to_terminal).oneshot(request).await.unwrap();
         let status = answer.status().as_u16();
         let body = answer.into_body().collect().await.unwrap().to_bytes();
         answers.push((status, serde_json::from_slice(&body).unwrap()));

@@ -9,7 +9,7 @@ use axum::{
 };
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
-use shared::{Config, http::SourceAddress};
+use shared::{Config, extract::ClientIp};
 use tower::ServiceExt;
 
 pub const SECRET: &str = "a secret of the tests, 32 bytes and more";
@@ -135,7 +135,7 @@ impl Call {
 
     /// As if from a client of this address.
     pub fn from(mut self, address: &str) -> Self {
-        self.request.extensions_mut().insert(SourceAddress(address.parse().unwrap()));
+        self.request.extensions_mut().insert(ClientIp(address.parse().unwrap()));
         self
     }
 

@@ -60,7 +60,7 @@ async fn a_supavisor_without_its_database_for_3_s_costs_time_and_no_request() {
 async fn a_database_that_is_resumed_after_15_s_costs_time_and_no_request() {
     let (refused, silent) = tokio::join!(waking::resumed(), waking::resumed_in_silence());
     for outcome in [refused, silent] {
-        assert!(outcome.slowest < shared::http::REQUEST_DEADLINE, "{outcome:?}");
+        assert!(outcome.slowest < shared::middleware::REQUEST_DEADLINE, "{outcome:?}");
         assert_eq!(outcome.all_succeeded().resent, 0);
     }
 }
@@ -295,7 +295,7 @@ async fn a_black_hole_costs_no_more_than_the_deadline_and_its_connections() {
     let outcome = silence::black_hole().await.nothing_was_lost_or_doubled();
     assert_eq!((outcome.unavailable, outcome.succeeded), (2, 4), "{outcome:?}");
     assert_eq!(outcome.resent, 0, "{outcome:?}");
-    assert!(outcome.slowest <= shared::http::REQUEST_DEADLINE, "{outcome:?}");
+    assert!(outcome.slowest <= shared::middleware::REQUEST_DEADLINE, "{outcome:?}");
 }
 
 #[tokio::test]
@@ -350,14 +350,14 @@ async fn two_hundred_clients_at_once_lose_nothing_and_are_answered_in_time() {
     for (pool, delay) in [(1, 0), (4, 0), (1, 5), (4, 5)] {
         let outcome = crowd::clients(pool, Duration::from_millis(delay)).await.all_succeeded();
         assert_eq!(outcome.resent, 0, "{outcome:?}");
-        assert!(outcome.slowest < shared::http::REQUEST_DEADLINE, "{outcome:?}");
+        assert!(outcome.slowest < shared::middleware::REQUEST_DEADLINE, "{outcome:?}");
     }
 }
 
 #[tokio::test]
 async fn two_hundred_logins_at_once_are_answered_in_time() {
     let outcome = crowd::logins().await.all_succeeded();
-    assert!(outcome.slowest < shared::http::REQUEST_DEADLINE, "{outcome:?}");
+    assert!(outcome.slowest < shared::middleware::REQUEST_DEADLINE, "{outcome:?}");
 }
 
 fn assert_round_trips(trips: &[(&str, u64)]) {

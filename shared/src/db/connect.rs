@@ -50,9 +50,14 @@ impl Connector {
     }
 
     /// How long all hosts may take together, so that there is time for a second try.
-    pub(super) fn limit_of_all(&self) -> Duration {
+    fn limit_of_all(&self) -> Duration {
         let hosts = u32::try_from(self.database.hosts.len()).unwrap_or(u32::MAX);
         self.limit().saturating_mul(hosts).min(CONNECT_DEADLINE / 2)
+    }
+
+    /// Gives TCP's own time-out, whose sentence says more, a moment to come first.
+    pub(super) fn deadline(&self) -> Duration {
+        self.limit_of_all() + Duration::from_millis(250)
     }
 
     /// A connection to the first address that gives one; else the error of the last, or what a server said.

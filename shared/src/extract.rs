@@ -1,0 +1,11 @@
+//! Extractors that carry our error shape (axum's answer in plain text), and the JSON of answers.
+
+mod caller;
+mod client_ip;
+mod json;
+mod query;
+
+pub use caller::Caller;
+pub use client_ip::ClientIp;
+pub use json::{BODY_LIMIT, Json, json_response};
+pub use query::Query;

@@ -1,0 +1,100 @@
+use axum::{
+    extract::{FromRef, FromRequestParts},
+    http::{HeaderMap, header, request::Parts},
+};
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use crate::{Error, jwt::Verifier, telemetry};
+
+/// Who sends the request: the holder of a good token. Costs no I/O, so it does not tell whether the user still
+/// exists; the handler's statement does.
+#[derive(Clone, Copy, Debug)]
+pub struct Caller {
+    /// The user's id.
+    pub id: Uuid,
+}
+
+impl<S> FromRequestParts<S> for Caller
+where
+    S: Sync,
+    Verifier: FromRef<S>,
+{
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Error> {
+        let token = bearer(&parts.headers).ok_or(Error::InvalidToken)?;
+        let id = Verifier::from_ref(state).verify(token, Timestamp::now()).ok_or(Error::InvalidToken)?;
+        telemetry::note(|notes| notes.user_id = Some(id));
+        Ok(Self { id })
+    }
+}
+
+/// The token of the one `Authorization: Bearer` header. API Gateway joins two headers of one name with a
+/// comma, so two of them are refused whether they come joined or apart.
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let value = values.next()?.to_str().ok()?;
+    if values.next().is_some() || value.contains(',') {
+        return None;
+    }
+    let (scheme, token) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then_some(token)
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::HeaderValue;
+    use proptest::{collection::vec, prelude::*};
+
+    use super::*;
+
+    #[test]
+    fn one_bearer_token_is_taken_in_any_case_of_the_scheme() {
+        let token = |values: &[&str]| {
+            let mut headers = HeaderMap::new();
+            for value in values {
+                headers.append(header::AUTHORIZATION, value.parse().unwrap());
+            }
+            bearer(&headers).map(str::to_owned)
+        };
+        for scheme in ["Bearer", "bearer", "bEaReR"] {
+            assert_eq!(token(&[&format!("{scheme} a.b.c")]).as_deref(), Some("a.b.c"));
+        }
+        for refused in [
+            &[][..],
+            &[""],
+            &["Bearer"],
+            &["Basic a.b.c"],
+            &["Bearer a.b.c,Bearer a.b.c"],
+            &["Bearer a", "Bearer a"],
+        ] {
+            assert_eq!(token(refused), None, "{refused:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_token_is_what_follows_the_word_bearer_and_a_space(
+            values in vec(
+                "([bB][eE][aA][rR][eE][rR]|\\PC{0,7})[ \t,]{0,2}[!-~]{0,9}[ ,é\t]?[!-~]{0,3}",
+                0..3,
+            ),
+        ) {
+            let mut headers = HeaderMap::new();
+            for value in &values {
+                headers.append(header::AUTHORIZATION, HeaderValue::from_bytes(value.as_bytes()).unwrap());
+            }
+            let expected = match values.as_slice() {
+                [value] if value.is_ascii() && !value.contains(',') => match value.as_bytes() {
+                    [b, e, a, r, e2, r2, b' ', token @ ..] => {
+                        [b, e, a, r, e2, r2].map(u8::to_ascii_lowercase).eq(b"bearer").then_some(token)
+                    }
+                    _ => None,
+                },
+                _ => None,
+            };
+            prop_assert_eq!(bearer(&headers).map(str::as_bytes), expected);
+        }
+    }
+}
