@@ -77,7 +77,7 @@ async fn answer(
             }
         };
         let error = match error_of(&mut response) {
-            // Which changes nothing.
+            // A safe method changes nothing.
             Some(Error::OutcomeUnknown) if method.is_safe() => Some(Error::Unavailable),
             // OPTIONS asks for the methods, which are in `Allow`.
             Some(Error::MethodNotAllowed) if method == Method::OPTIONS => {

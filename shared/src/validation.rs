@@ -25,7 +25,7 @@ enum Loc {
     Index(usize),
 }
 
-/// What a value breaks: a stable name for programs (pydantic's, where it has one) and a sentence for people.
+/// The rule that a value breaks: a stable name for programs (pydantic's, where it has one) and a sentence for people.
 #[derive(Clone, Debug)]
 pub struct Violation {
     /// For programs, such as `string_too_long`.

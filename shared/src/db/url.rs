@@ -205,7 +205,11 @@ const REFUSED: &[(&str, &str)] = &[
 ];
 
 fn parse(url: &str) -> Result<Database, Reason> {
-    if let Some(quote @ ('"' | '\'' | '`' | '“' | '‘')) = url.chars().next() {
+    if url.starts_with("psql ") {
+        return Err("it begins with the command `psql`; leave that out, and the quotes".into());
+    }
+    let ends = [url.chars().next(), url.chars().next_back()];
+    if let Some(quote) = ends.into_iter().flatten().find(|end| "\"'`“”‘’".contains(*end)) {
         return Err(format!("it stands in quotes ({quote}), which do not belong to it; remove them").into());
     }
     let Some((scheme, rest)) = url.split_once("://") else {
@@ -260,9 +264,6 @@ fn check_scheme(scheme: &str) -> Result<(), Reason> {
         return Err(
             format!("it begins with `{name}=`, which is the name and not the value; leave that out").into()
         );
-    }
-    if scheme.starts_with("psql ") {
-        return Err("it begins with the command `psql`; leave that out, and the quotes".into());
     }
     let is_scheme =
         scheme.len() <= 24 && scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.:".contains(c));
@@ -831,6 +832,8 @@ mod tests {
         for (url, part) in [
             ("\"postgresql://u:s3cret@h/d\"", "quotes (\")"),
             ("'postgresql://u:s3cret@h/d'", "quotes (')"),
+            ("postgresql://u:s3cret@h/d\"", "quotes (\")"),
+            ("“postgresql://u:s3cret@h/d”", "quotes (“)"),
             ("psql 'postgresql://u:s3cret@h/d'", "the command `psql`"),
             ("psql postgresql://u:s3cret@h/d", "the command `psql`"),
             ("DATABASE_URL=postgresql://u:s3cret@h/d", "`DATABASE_URL=`"),

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::{Error, jwt::Verifier, telemetry};
 
-/// Who sends the request: the holder of a good token. Costs no I/O, so it does not tell whether the user still
+/// The holder of a good token. Extracting it costs no I/O, so it does not tell whether the user still
 /// exists; the handler's statement does.
 #[derive(Clone, Copy, Debug)]
 pub struct Caller {
