@@ -85,11 +85,12 @@ impl Address {
     fn is_local(&self) -> bool {
         match &self.host {
             Host::Unix(_) => true,
-            // With `hostaddr` the name is only what the certificate must be for.
-            Host::Tcp(name) => match self.ip.or_else(|| name.parse().ok()) {
-                Some(ip) => ip.is_loopback(),
-                None => matches!(name.as_str(), "localhost" | "host.docker.internal"),
-            },
+            Host::Tcp(name) => {
+                let is_local_name = matches!(name.as_str(), "localhost" | "host.docker.internal");
+                // With `hostaddr` the name is only what the certificate must be for.
+                (is_local_name || name.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback()))
+                    && self.ip.is_none_or(|ip| ip.is_loopback())
+            }
         }
     }
 }
@@ -948,6 +949,9 @@ mod tests {
         let elsewhere = database("postgres://u:p@localhost/d?hostaddr=203.0.113.5");
         assert_eq!(elsewhere.settings.get_ssl_mode(), SslMode::Require);
         assert!(!elsewhere.is_local());
+        let tunnel = database("postgres://u:p@db.example.com/d?hostaddr=127.0.0.1");
+        assert_eq!(tunnel.settings.get_ssl_mode(), SslMode::Require);
+        assert!(!tunnel.is_local());
     }
 
     fn of(variables: &[(&str, &str)]) -> Result<Database, String> {
