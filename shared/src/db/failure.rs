@@ -210,14 +210,17 @@ pub(super) fn describe(error: &tokio_postgres::Error) -> String {
         Some(ErrorKind::TimedOut) => {
             "nothing answers at this address, as where a security group, a firewall or a missing route drops packets"
         }
-        Some(ErrorKind::InvalidData) if said.contains("UnknownIssuer") => {
-            "the certificate is of an authority that is not among the web's: give its own in DATABASE_CA, or a file as \
+        // A known authority's name with another key is a bad signature.
+        Some(ErrorKind::InvalidData)
+            if ["UnknownIssuer", "BadSignature"].iter().any(|why| said.contains(why)) =>
+        {
+            "the certificate is not of the authorities that are trusted: give its own in DATABASE_CA, or a file as \
              sslrootcert in DATABASE_URL"
         }
         Some(ErrorKind::InvalidData) if said.contains("ProtocolVersion") => {
             "the server does not speak TLS 1.3"
         }
-        Some(ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset | ErrorKind::InvalidData) if in_tls => {
+        Some(ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset) if in_tls => {
             "the server did not take up TLS"
         }
         _ => return said,
