@@ -74,8 +74,8 @@ impl Binaries {
 /// # Errors
 /// The build fails.
 pub fn build_local() -> Result<PathBuf, Error> {
-    build(&["local"])?;
-    Ok(target_folder().join("release/local"))
+    build(&["dev"])?;
+    Ok(target_folder().join("release/dev"))
 }
 
 /// Where cargo puts what it builds.

@@ -3,8 +3,8 @@
 
 use std::{fs, time::Duration};
 
+use kit::{Function, events};
 use serde_json::Value;
-use testing::{Function, events};
 
 use crate::{
     Error,

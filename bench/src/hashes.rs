@@ -1,6 +1,6 @@
 //! Logins by the cost of the hash and by the memory that the function has, as AWS gives and bills CPU by memory.
 
-use testing::events;
+use kit::events;
 
 use crate::{
     Error,
@@ -19,7 +19,7 @@ const MEMORIES_MB: [u32; 6] = [128, 256, 512, 1024, 1769, 3008];
 const LOGINS: usize = 3;
 
 pub async fn run(binaries: &Binaries) -> Result<(), Error> {
-    let tls = testing::tls().await;
+    let tls = kit::tls().await;
     let url = tls.secure_url();
     let database = Database { url: &url, authority: tls.authority() };
     events::seed(tls.plain_url()).await;

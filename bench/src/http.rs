@@ -35,7 +35,7 @@ pub async fn run() -> Result<(), Error> {
     }
     install_peer()?;
     let local = build_local()?;
-    let tls = testing::tls().await;
+    let tls = kit::tls().await;
     seed(&tls, "").await?;
     let url = format!("{}?sslmode=disable", tls.plain_url());
     let data = tempfile::tempdir()?;
@@ -135,7 +135,7 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         // So that uvicorn can end its workers.
-        testing::signal(self.process.id(), "TERM");
+        kit::signal(self.process.id(), "TERM");
         let _ = self.process.wait();
     }
 }

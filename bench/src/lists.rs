@@ -7,9 +7,9 @@ use std::{
 };
 
 use jiff::Timestamp;
+use kit::Tls;
 use serde_json::Value;
 use shared::{Config, config::DEMO_JWT_SECRET, jwt::Issuer, user::User};
-use testing::Tls;
 use tokio_postgres::Client;
 use uuid::Uuid;
 
@@ -49,7 +49,7 @@ const WHOLE_LISTS: usize = 5;
 
 pub async fn run(binaries: &Binaries) -> Result<(), Error> {
     eprintln!("a million tasks");
-    let tls = testing::tls().await;
+    let tls = kit::tls().await;
     let client = tls.client().await?;
     fill(&client).await?;
     let mut text = pages(binaries, &tls).await?;

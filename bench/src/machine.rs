@@ -3,7 +3,7 @@
 use std::{fs, process::Command, thread::available_parallelism};
 
 use jiff::Timestamp;
-use testing::Tls;
+use kit::Tls;
 
 use crate::{
     Error,

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use testing::Tls;
+use kit::Tls;
 
 use crate::{
     Error,
@@ -68,7 +68,7 @@ pub async fn run() -> Result<(), Error> {
     for (name, settings) in PROFILES {
         all.push(Built::build(name, settings)?);
     }
-    let tls = testing::tls().await;
+    let tls = kit::tls().await;
     seed(&tls, "").await?;
     eprintln!("profiles: starts");
     for _ in 0..=STARTS {

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use testing::{Proxy, Tls, events};
+use kit::{Proxy, Tls, events};
 use tokio::time::sleep;
 
 use crate::{
@@ -81,7 +81,7 @@ struct Trips {
 }
 
 pub async fn run(binaries: &Binaries) -> Result<(), Error> {
-    let tls = testing::tls().await;
+    let tls = kit::tls().await;
     let hash = bcrypt::hash(PASSWORD, COST)?;
     seed(&tls, &hash).await?;
     let measured = Bench { binaries, tls: &tls, hash }.measure().await?;

@@ -1,7 +1,7 @@
 //! What grows with the requests: copies of functions, connections, the database's CPU, the bill. A request of each kind is
 //! measured, and the rest is arithmetic.
 
-use testing::Tls;
+use kit::Tls;
 
 use crate::{
     Error,
@@ -50,7 +50,7 @@ struct Kind {
 }
 
 pub async fn run(binaries: &Binaries) -> Result<(), Error> {
-    let tls = testing::tls().await;
+    let tls = kit::tls().await;
     seed(&tls, &bcrypt::hash(PASSWORD, BCRYPT_COST)?).await?;
     let mut kinds = Vec::new();
     for (request, name, share, memory_mb, count) in MIX {

@@ -5,9 +5,9 @@ use std::{
     time::Duration,
 };
 
+use kit::{Function, events};
 use serde_json::Value;
 use shared::config::DEMO_JWT_SECRET;
-use testing::{Function, events};
 
 use crate::{
     Error,

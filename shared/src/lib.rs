@@ -6,6 +6,8 @@
 //! API Gateway → lambda_http → with_middleware → the function's Router → extractors → handler → Db
 //! ```
 
+#![warn(missing_docs)]
+
 pub mod config;
 mod cors;
 pub mod db;

@@ -4,20 +4,20 @@ use login::router;
 
 #[tokio::test]
 async fn every_event_is_answered_alike_in_process_as_an_event_and_by_the_binary() {
-    testing::events::are_answered_alike("login", env!("CARGO_BIN_EXE_login"), router).await;
+    kit::events::are_answered_alike("login", env!("CARGO_BIN_EXE_login"), router).await;
 }
 
 #[tokio::test]
 async fn a_failed_login_is_counted_and_does_not_say_whose() {
-    let url = testing::database().await;
-    testing::events::seed(&url).await;
+    let url = kit::database().await;
+    kit::events::seed(&url).await;
     let variables = [("DATABASE_URL", url.as_str()), ("JWT_SECRET", shared::config::DEMO_JWT_SECRET)];
-    let mut function = testing::Function::start(env!("CARGO_BIN_EXE_login"), &variables).await;
+    let mut function = kit::Function::start(env!("CARGO_BIN_EXE_login"), &variables).await;
     for (event, user_id, failures) in [
         ("login-wrong-password.json", serde_json::Value::Null, 1.into()),
         ("login-ok.json", "019bc000-0000-7000-8000-000000000001".into(), serde_json::Value::Null),
     ] {
-        let event = serde_json::from_str(&testing::events::all()[event]).unwrap();
+        let event = serde_json::from_str(&kit::events::all()[event]).unwrap();
         function.invoke(&event).await.unwrap();
         let line = function.answered().pop().unwrap();
         assert_eq!(line["route"], "/auth/login");

@@ -254,7 +254,7 @@ mod tests {
 
     /// A user with this many tasks, among 100,000 of a thousand others.
     async fn user_with(count: i32) -> (tokio_postgres::Client, uuid::Uuid) {
-        let url = testing::database().await;
+        let url = kit::database().await;
         let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await.unwrap();
         tokio::spawn(connection);
         client

@@ -4,9 +4,9 @@
 
 use std::time::Duration;
 
+use kit::{Function, events};
 use serde_json::Value;
 use shared::config::DEMO_JWT_SECRET;
-use testing::{Function, events};
 use tokio_postgres::{Client, NoTls};
 
 const TASKS: &str = env!("CARGO_BIN_EXE_tasks");
@@ -25,7 +25,7 @@ async fn eight_while_waiting(variables: &[(&str, &str)], statements: i64) -> Vec
 }
 
 async fn eight(variables: &[(&str, &str)], statements: i64) -> Vec<(Value, Value)> {
-    let url = testing::database().await;
+    let url = kit::database().await;
     events::seed(&url).await;
     let (holder, observer) = (connect(&url).await, connect(&url).await);
     holder.batch_execute("BEGIN; LOCK TABLE tasks").await.unwrap();

@@ -7,7 +7,7 @@ use tasks::router;
 
 #[tokio::test]
 async fn every_event_is_answered_alike_in_process_as_an_event_and_by_the_binary() {
-    testing::events::are_answered_alike("tasks", env!("CARGO_BIN_EXE_tasks"), router).await;
+    kit::events::are_answered_alike("tasks", env!("CARGO_BIN_EXE_tasks"), router).await;
 }
 
 const SECRET: &str = "a secret of the tests, 32 bytes and more";
@@ -20,9 +20,9 @@ async fn a_missing_variable_ends_the_function_with_a_sentence_that_names_it() {
         (&[("DATABASE_URL", url)], "JWT_SECRET is not set"),
         (&[("DATABASE_URL", url), ("JWT_SECRET", "short")], "JWT_SECRET is too short (5 bytes)"),
     ] {
-        let mut function = testing::Function::start(env!("CARGO_BIN_EXE_tasks"), variables).await;
+        let mut function = kit::Function::start(env!("CARGO_BIN_EXE_tasks"), variables).await;
         match function.init().await {
-            Err(testing::Failure::Ended(status, output)) => {
+            Err(kit::Failure::Ended(status, output)) => {
                 assert!(!status.success());
                 assert!(output.contains(sentence), "{output}");
                 assert!(!output.contains("secret@"), "{output}");
@@ -42,9 +42,9 @@ fn outside_of_lambda_the_function_ends_with_a_sentence_that_says_what_to_run() {
 
 #[tokio::test]
 async fn the_connection_is_open_before_the_first_event() {
-    let url = testing::database().await;
+    let url = kit::database().await;
     let variables = [("DATABASE_URL", url.as_str()), ("JWT_SECRET", SECRET)];
-    let mut function = testing::Function::start(env!("CARGO_BIN_EXE_tasks"), &variables).await;
+    let mut function = kit::Function::start(env!("CARGO_BIN_EXE_tasks"), &variables).await;
     function.init().await.unwrap();
     let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await.unwrap();
     tokio::spawn(connection);
@@ -60,10 +60,10 @@ async fn without_a_database_the_function_starts_and_answers_503() {
     let answers = [1, silent].map(|port| async move {
         let url = format!("postgresql://todo:secret@127.0.0.1:{port}/todo");
         let variables = [("DATABASE_URL", url.as_str()), ("JWT_SECRET", shared::config::DEMO_JWT_SECRET)];
-        let mut function = testing::Function::start(env!("CARGO_BIN_EXE_tasks"), &variables).await;
+        let mut function = kit::Function::start(env!("CARGO_BIN_EXE_tasks"), &variables).await;
         let init = function.init().await.unwrap();
         assert!(init.as_secs_f64() < 5.0, "{init:?}");
-        let event = serde_json::from_str(&testing::events::all()["tasks-list.json"]).unwrap();
+        let event = serde_json::from_str(&kit::events::all()["tasks-list.json"]).unwrap();
         let answer = function.invoke(&event).await.unwrap();
         assert_eq!(answer["statusCode"], 503, "{answer}");
         assert_eq!(answer["headers"]["retry-after"], "1");
@@ -84,15 +84,15 @@ async fn without_a_database_the_function_starts_and_answers_503() {
 
 #[tokio::test]
 async fn an_address_that_does_not_answer_is_named_in_the_log_and_the_next_one_is_used() {
-    let url = testing::database().await;
+    let url = kit::database().await;
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = silent.local_addr().unwrap().port();
     let both =
         url.replacen("@127.0.0.1:", &format!("@127.0.0.1:{port},127.0.0.1:"), 1) + "?connect_timeout=1";
     let variables = [("DATABASE_URL", both.as_str()), ("JWT_SECRET", shared::config::DEMO_JWT_SECRET)];
-    let mut function = testing::Function::start(env!("CARGO_BIN_EXE_tasks"), &variables).await;
-    testing::events::seed(&url).await;
-    let event = serde_json::from_str(&testing::events::all()["tasks-list.json"]).unwrap();
+    let mut function = kit::Function::start(env!("CARGO_BIN_EXE_tasks"), &variables).await;
+    kit::events::seed(&url).await;
+    let event = serde_json::from_str(&kit::events::all()["tasks-list.json"]).unwrap();
     assert_eq!(function.invoke(&event).await.unwrap()["statusCode"], 200);
     let warning = format!("127.0.0.1:{port} did not answer within 1s, the next address is tried");
     assert!(function.output().contains(&warning), "{}", function.output());
@@ -100,11 +100,11 @@ async fn an_address_that_does_not_answer_is_named_in_the_log_and_the_next_one_is
 
 #[tokio::test]
 async fn an_event_that_cannot_be_read_is_400_and_the_next_one_is_answered() {
-    let url = testing::database().await;
-    testing::events::seed(&url).await;
+    let url = kit::database().await;
+    kit::events::seed(&url).await;
     let variables = [("DATABASE_URL", url.as_str()), ("JWT_SECRET", shared::config::DEMO_JWT_SECRET)];
-    let mut function = testing::Function::start(env!("CARGO_BIN_EXE_tasks"), &variables).await;
-    let good: serde_json::Value = serde_json::from_str(&testing::events::all()["tasks-list.json"]).unwrap();
+    let mut function = kit::Function::start(env!("CARGO_BIN_EXE_tasks"), &variables).await;
+    let good: serde_json::Value = serde_json::from_str(&kit::events::all()["tasks-list.json"]).unwrap();
     let with = |pointer: &str, value: serde_json::Value| {
         let mut event = good.clone();
         *event.pointer_mut(pointer).unwrap() = value;
@@ -134,14 +134,14 @@ async fn an_event_that_cannot_be_read_is_400_and_the_next_one_is_answered() {
 
 #[tokio::test]
 async fn what_is_no_request_of_an_http_api_is_named_in_one_line_and_not_counted() {
-    let url = testing::database().await;
-    testing::events::seed(&url).await;
+    let url = kit::database().await;
+    kit::events::seed(&url).await;
     let variables = [
         ("DATABASE_URL", url.as_str()),
         ("JWT_SECRET", shared::config::DEMO_JWT_SECRET),
         ("AWS_LAMBDA_LOG_LEVEL", "INFO"),
     ];
-    let mut function = testing::Function::start(env!("CARGO_BIN_EXE_tasks"), &variables).await;
+    let mut function = kit::Function::start(env!("CARGO_BIN_EXE_tasks"), &variables).await;
     let secret = "what a client sent";
     let foreign = [
         (
@@ -188,19 +188,19 @@ async fn what_is_no_request_of_an_http_api_is_named_in_one_line_and_not_counted(
         assert!(!log.contains(secret), "{log}");
     }
     assert!(function.answered().is_empty(), "{:?}", function.answered());
-    let good = serde_json::from_str(&testing::events::all()["tasks-list.json"]).unwrap();
+    let good = serde_json::from_str(&kit::events::all()["tasks-list.json"]).unwrap();
     assert_eq!(function.invoke(&good).await.unwrap()["statusCode"], 200);
     assert_eq!(function.answered()[0]["cold_start"], true, "no ping uses it up");
 }
 
 #[tokio::test]
 async fn through_a_custom_domain_location_and_link_keep_its_mapping_key() {
-    let url = testing::database().await;
-    testing::events::seed(&url).await;
+    let url = kit::database().await;
+    kit::events::seed(&url).await;
     let variables = [("DATABASE_URL", url.as_str()), ("JWT_SECRET", shared::config::DEMO_JWT_SECRET)];
-    let mut function = testing::Function::start(env!("CARGO_BIN_EXE_tasks"), &variables).await;
+    let mut function = kit::Function::start(env!("CARGO_BIN_EXE_tasks"), &variables).await;
     let event = |name: &str, mapping_key: &str| {
-        let mut event: serde_json::Value = serde_json::from_str(&testing::events::all()[name]).unwrap();
+        let mut event: serde_json::Value = serde_json::from_str(&kit::events::all()[name]).unwrap();
         event["rawPath"] = format!("{mapping_key}{}", event["rawPath"].as_str().unwrap()).into();
         event
     };
@@ -230,13 +230,13 @@ async fn the_preflight_of_an_allowed_page_is_answered_for_it_alone() {
         ("JWT_SECRET", SECRET),
         ("CORS_ALLOW_ORIGINS", "https://todo.example.com,http://localhost:3000"),
     ];
-    let mut function = testing::Function::start(env!("CARGO_BIN_EXE_tasks"), &variables).await;
+    let mut function = kit::Function::start(env!("CARGO_BIN_EXE_tasks"), &variables).await;
     for (name, allowed) in [
         ("tasks-preflight.json", Some("https://todo.example.com")),
         ("tasks-update-preflight-under-api.json", Some("https://todo.example.com")),
         ("tasks-preflight-foreign-origin.json", None),
     ] {
-        let event = serde_json::from_str(&testing::events::all()[name]).unwrap();
+        let event = serde_json::from_str(&kit::events::all()[name]).unwrap();
         let answer = function.invoke(&event).await.unwrap();
         assert_eq!(answer["statusCode"], 204, "{answer}");
         assert_eq!(answer["headers"]["access-control-allow-origin"].as_str(), allowed, "{answer}");
@@ -254,9 +254,9 @@ async fn an_origin_that_would_never_match_ends_the_function_with_a_sentence() {
         ("JWT_SECRET", SECRET),
         ("CORS_ALLOW_ORIGINS", "https://todo.example.com/"),
     ];
-    let mut function = testing::Function::start(env!("CARGO_BIN_EXE_tasks"), &variables).await;
+    let mut function = kit::Function::start(env!("CARGO_BIN_EXE_tasks"), &variables).await;
     match function.init().await {
-        Err(testing::Failure::Ended(_, output)) => {
+        Err(kit::Failure::Ended(_, output)) => {
             assert!(output.contains("CORS_ALLOW_ORIGINS has `https://todo.example.com/`"), "{output}");
         }
         other => panic!("{other:?}"),
@@ -265,12 +265,11 @@ async fn an_origin_that_would_never_match_ends_the_function_with_a_sentence() {
 
 #[tokio::test]
 async fn a_path_that_only_looks_like_a_tasks_once_it_is_cleaned_is_not_found() {
-    let url = testing::database().await;
+    let url = kit::database().await;
     let variables = [("DATABASE_URL", url.as_str()), ("JWT_SECRET", shared::config::DEMO_JWT_SECRET)];
-    let mut function = testing::Function::start(env!("CARGO_BIN_EXE_tasks"), &variables).await;
-    testing::events::seed(&url).await;
-    let mut event: serde_json::Value =
-        serde_json::from_str(&testing::events::all()["tasks-get.json"]).unwrap();
+    let mut function = kit::Function::start(env!("CARGO_BIN_EXE_tasks"), &variables).await;
+    kit::events::seed(&url).await;
+    let mut event: serde_json::Value = serde_json::from_str(&kit::events::all()["tasks-get.json"]).unwrap();
     let path = event["rawPath"].as_str().unwrap().to_owned();
     for (end, status) in [
         ("", 200),
@@ -292,10 +291,10 @@ async fn a_path_that_only_looks_like_a_tasks_once_it_is_cleaned_is_not_found() {
 
 #[tokio::test]
 async fn each_request_is_one_line_with_its_route_its_caller_and_its_cost() {
-    let url = testing::database().await;
+    let url = kit::database().await;
     let variables = [("DATABASE_URL", url.as_str()), ("JWT_SECRET", shared::config::DEMO_JWT_SECRET)];
-    let mut function = testing::Function::start(env!("CARGO_BIN_EXE_tasks"), &variables).await;
-    testing::events::seed(&url).await;
+    let mut function = kit::Function::start(env!("CARGO_BIN_EXE_tasks"), &variables).await;
+    kit::events::seed(&url).await;
     let demo = "019bc000-0000-7000-8000-000000000001";
     let requests = [
         ("tasks-get.json", "GET", Some("/tasks/{id}"), None, Some(demo)),
@@ -311,7 +310,7 @@ async fn each_request_is_one_line_with_its_route_its_caller_and_its_cost() {
         ),
     ];
     for (number, (name, method, route, code, user)) in requests.into_iter().enumerate() {
-        let event: serde_json::Value = serde_json::from_str(&testing::events::all()[name]).unwrap();
+        let event: serde_json::Value = serde_json::from_str(&kit::events::all()[name]).unwrap();
         let answer = function.invoke(&event).await.unwrap();
         let lines = function.answered();
         assert_eq!(lines.len(), number + 1, "{name}");

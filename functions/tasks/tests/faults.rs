@@ -1,14 +1,11 @@
-//! The real binary while its database fails; the other faults are in `local/tests/faults`, with their scenarios.
+//! The real binary while its database fails; the other faults are in `tests/faults`, with their scenarios.
 
 #![cfg(test)]
 
-#[path = "../../../local/tests/faults/scenarios/functions.rs"]
-mod functions;
-#[path = "../../../local/tests/faults/scenarios/outcome.rs"]
-mod outcome;
-
-use functions::{Missed, Way, frozen, round_trips, round_trips_of_a_cold_start, ten_through_one};
-use outcome::Outcome;
+use kit::{
+    Outcome,
+    faults::{Missed, Way, frozen, round_trips, round_trips_of_a_cold_start, ten_through_one},
+};
 
 const TASKS: &str = env!("CARGO_BIN_EXE_tasks");
 

@@ -14,7 +14,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use testing::{Failure, Function};
+use kit::{Failure, Function};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -127,7 +127,7 @@ async fn an_answer_that_cannot_be_read_is_not_repeated() {
 
 #[tokio::test]
 async fn with_everything_in_the_environment_nobody_is_asked() {
-    let url = testing::database().await;
+    let url = kit::database().await;
     let (endpoint, requests) = server(None).await;
     let variables = [
         ("SSM_PARAMETER_PATH", "/todo/test"),
@@ -143,7 +143,7 @@ async fn with_everything_in_the_environment_nobody_is_asked() {
 
 #[tokio::test]
 async fn authorities_that_ssm_holds_are_trusted_though_the_url_is_in_the_environment() {
-    let database = testing::tls().await;
+    let database = kit::tls().await;
     let url = database.url("localhost", "sslmode=verify-full");
     let pem = std::fs::read_to_string(database.authority()).unwrap();
     let parameters =
@@ -158,7 +158,7 @@ async fn authorities_that_ssm_holds_are_trusted_though_the_url_is_in_the_environ
         ("JWT_SECRET", shared::config::DEMO_JWT_SECRET),
         ("AWS_LAMBDA_LOG_LEVEL", "INFO"),
     ];
-    testing::events::seed(database.plain_url()).await;
+    kit::events::seed(database.plain_url()).await;
     let mut function = Function::start(TASKS, &variables).await;
     assert_eq!(status(&mut function, "tasks-list.json").await, 200);
     assert!(!function.output().contains("WARN"), "no other authority was tried first: {}", function.output());
@@ -246,7 +246,7 @@ impl Moto {
 }
 
 async fn status(function: &mut Function, event: &str) -> serde_json::Value {
-    let event = serde_json::from_str(&testing::events::all()[event]).unwrap();
+    let event = serde_json::from_str(&kit::events::all()[event]).unwrap();
     function.invoke(&event).await.unwrap()["statusCode"].clone()
 }
 
@@ -254,8 +254,8 @@ async fn status(function: &mut Function, event: &str) -> serde_json::Value {
 #[ignore = "needs moto_server"]
 async fn a_function_starts_with_the_secrets_below_the_path_the_previous_one_included() {
     let moto = Moto::start().await;
-    let url = testing::database().await;
-    testing::events::seed(&url).await;
+    let url = kit::database().await;
+    kit::events::seed(&url).await;
     moto.put("/todo/test/DATABASE_URL", &url).await;
     moto.put("/todo/test/JWT_SECRET", "the secret that took the place of the demo's").await;
     // Another stage's parameters are not this one's.

@@ -1,0 +1,20 @@
+//! The contract, through the routers, on a real PostgreSQL: each test on a database of its own.
+
+#![cfg(test)]
+
+mod account;
+mod cors;
+mod errors;
+mod front_end;
+mod input;
+mod isolation;
+mod limits;
+mod list;
+mod login;
+mod model;
+mod openapi;
+mod operations;
+mod security;
+mod signup;
+mod tasks;
+mod tokens;

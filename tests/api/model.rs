@@ -1,0 +1,315 @@
+//! Three users at once, each doing random things to their own tasks and trying it with the others', against a model of
+//! what each must see.
+
+use std::{
+    cmp::Ordering,
+    sync::{Arc, Mutex},
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use fastrand::Rng;
+use jiff::Timestamp;
+use kit::PgBouncer;
+use serde_json::{Map, Value, json};
+
+use kit::{Answer, Api, User};
+
+/// What each user does, most of it one request, a list with pages several.
+const STEPS: usize = 250;
+
+#[tokio::test]
+async fn three_users_doing_random_things_at_once_see_what_they_did_and_nothing_else() {
+    let seed = seed();
+    three_users(&Api::new(dev::api).await, seed).await;
+}
+
+/// Between whose statements PgBouncer gives its one connection to whoever comes next.
+#[tokio::test]
+#[ignore = "needs pgbouncer"]
+async fn three_users_doing_random_things_at_once_over_one_connection_see_what_they_did_and_nothing_else() {
+    let seed = seed();
+    let pgbouncer = PgBouncer::start(&kit::database().await, 1, 20).await;
+    three_users(&Api::on(dev::api, pgbouncer.url().to_owned(), &[]), seed).await;
+}
+
+/// `SEED` of the environment, or else another each time. A failed test shows it.
+fn seed() -> u64 {
+    let from_environment = std::env::var("SEED").ok().map(|seed| seed.parse().unwrap());
+    let seed = from_environment.unwrap_or_else(|| {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+        u64::from(now.subsec_nanos())
+    });
+    println!("to see it again: SEED={seed}");
+    seed
+}
+
+async fn three_users(api: &Api, seed: u64) {
+    // What there is, of whom: an id stays when its task is deleted.
+    let ids = Arc::new(Mutex::new(Vec::new()));
+    let mut users = Vec::new();
+    for (number, name) in (0..).zip(["ada", "grace", "barbara"]) {
+        let user = api.user(name).await;
+        let (api, ids) = (api.clone(), ids.clone());
+        let rng = Rng::with_seed(seed + number);
+        users.push(tokio::spawn(async move { Model { api, user, ids, rng, tasks: Vec::new() }.run().await }));
+    }
+    let mut count = 0;
+    for user in users {
+        count += user.await.unwrap();
+    }
+    assert_eq!(api.count("tasks").await, count);
+}
+
+struct Model {
+    api: Api,
+    user: User,
+    /// Every user's id and one of their tasks', deleted ones too.
+    ids: Arc<Mutex<Vec<(String, String)>>>,
+    rng: Rng,
+    /// What is there, as it was last answered.
+    tasks: Vec<Value>,
+}
+
+impl Model {
+    /// Tells how many tasks are left.
+    async fn run(mut self) -> i64 {
+        for step in 0..STEPS {
+            match self.rng.u8(0..20) {
+                0..6 => self.create().await,
+                6..9 => self.list().await,
+                9..11 => self.get().await,
+                11..14 => self.update().await,
+                14..16 => self.complete().await,
+                16..18 => self.delete().await,
+                _ => self.try_what_is_not_there().await,
+            }
+            if step % 50 == 49 {
+                assert_eq!(self.answered_list("sort_by=created_at").await.len(), self.tasks.len());
+            }
+        }
+        self.tasks.len().try_into().unwrap()
+    }
+
+    /// Some fields as they may be sent, and as they are answered.
+    fn fields(&mut self) -> (Map<String, Value>, Map<String, Value>) {
+        let of_each: [(&str, &[(Value, Value)]); 6] = [
+            (
+                "title",
+                &[
+                    (json!("beta"), json!("beta")),
+                    (json!(" Alpha "), json!("Alpha")),
+                    (json!("100% of_it \\ 'x'"), json!("100% of_it \\ 'x'")),
+                    (json!("Öl"), json!("Öl")),
+                    (json!("<b>😀</b>"), json!("<b>😀</b>")),
+                ],
+            ),
+            (
+                "description",
+                &[
+                    (json!(""), Value::Null),
+                    (Value::Null, Value::Null),
+                    (json!(" MILK\r\n"), json!(" MILK\r\n")),
+                    (json!("beta\"; --"), json!("beta\"; --")),
+                ],
+            ),
+            ("completed", &[(json!(true), json!(true)), (json!(false), json!(false))]),
+            (
+                "priority",
+                &[
+                    (json!("low"), json!("low")),
+                    (json!("medium"), json!("medium")),
+                    (json!("high"), json!("high")),
+                ],
+            ),
+            (
+                "tags",
+                &[
+                    (Value::Null, Value::Null),
+                    (json!(" , "), Value::Null),
+                    (json!("home"), json!("home")),
+                    (json!([" Home", "x", "x"]), json!("Home,x")),
+                    (json!("homework, home,"), json!("homework,home")),
+                ],
+            ),
+            (
+                "due_date",
+                &[
+                    (Value::Null, Value::Null),
+                    (json!("2026-01-01"), json!("2026-01-01T00:00:00")),
+                    (json!("2026-01-01T00:30+01:00"), json!("2025-12-31T23:30:00")),
+                    (json!("9999-12-31T23:59:59.9"), json!("9999-12-31T23:59:59")),
+                ],
+            ),
+        ];
+        let (mut sent, mut answered) = (Map::new(), Map::new());
+        for (name, values) in of_each {
+            if self.rng.bool() {
+                let (value, as_answered) = &values[self.rng.usize(..values.len())];
+                sent.insert(name.to_owned(), value.clone());
+                answered.insert(name.to_owned(), as_answered.clone());
+            }
+        }
+        (sent, answered)
+    }
+
+    async fn create(&mut self) {
+        let (mut sent, answered) = self.fields();
+        sent.entry("title").or_insert(json!("gamma"));
+        let answer = self.api.post("/tasks").by(&self.user).json(&json!(sent)).await;
+        assert_eq!(answer.status, 201, "{answer:?}");
+        let task = answer.body;
+        let mut expected = json!({
+            "id": task["id"], "user_id": self.user.id, "title": "gamma", "description": null, "completed": false,
+            "priority": "medium", "tags": null, "due_date": null,
+            "created_at": task["created_at"], "updated_at": task["created_at"],
+        });
+        expected.as_object_mut().unwrap().extend(answered);
+        assert_eq!(task, expected);
+        self.ids.lock().unwrap().push((self.user.id.clone(), id(&task).to_owned()));
+        self.tasks.push(task);
+    }
+
+    async fn get(&mut self) {
+        let Some(index) = self.any() else { return };
+        let answer = self.api.get(&path(&self.tasks[index])).by(&self.user).send().await;
+        assert_eq!((answer.status, &answer.body), (200, &self.tasks[index]));
+    }
+
+    async fn update(&mut self) {
+        let Some(index) = self.any() else { return };
+        let (sent, answered) = self.fields();
+        let answer = self.api.put(&path(&self.tasks[index])).by(&self.user).json(&json!(sent)).await;
+        self.is_changed(index, answer, answered);
+    }
+
+    async fn complete(&mut self) {
+        let Some(index) = self.any() else { return };
+        let call = self.api.patch(&format!("{}/complete", path(&self.tasks[index]))).by(&self.user);
+        let (answer, completed) = if self.rng.bool() {
+            let completed = self.rng.bool();
+            (call.json(&json!({ "completed": completed })).await, completed)
+        } else {
+            (call.send().await, self.tasks[index]["completed"] == false)
+        };
+        let changes = [("completed".to_owned(), json!(completed))].into_iter().collect();
+        self.is_changed(index, answer, changes);
+    }
+
+    /// Finds the task as it was but for these fields, and later updated if there are any.
+    fn is_changed(&mut self, index: usize, answer: Answer, changes: Map<String, Value>) {
+        let mut expected = self.tasks[index].clone();
+        if !changes.is_empty() {
+            assert!(timestamp(&answer.body, "updated_at") > timestamp(&expected, "updated_at"), "{answer:?}");
+            expected["updated_at"] = answer.body["updated_at"].clone();
+        }
+        expected.as_object_mut().unwrap().extend(changes);
+        assert_eq!((answer.status, &answer.body), (200, &expected));
+        self.tasks[index] = expected;
+    }
+
+    async fn delete(&mut self) {
+        let Some(index) = self.any() else { return };
+        let task = self.tasks.remove(index);
+        let answer = self.api.delete(&path(&task)).by(&self.user).send().await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+    }
+
+    /// Somebody else's, or one that was deleted.
+    async fn try_what_is_not_there(&mut self) {
+        let others = |(owner, id): &&(String, String)| {
+            *owner != self.user.id || !self.tasks.iter().any(|task| self::id(task) == id)
+        };
+        let others: Vec<_> =
+            self.ids.lock().unwrap().iter().filter(others).map(|(_, id)| id.clone()).collect();
+        let Some(id) = self.rng.choice(&others) else { return };
+        let path = format!("/tasks/{id}");
+        let answer = match self.rng.u8(0..4) {
+            0 => self.api.get(&path).by(&self.user).send().await,
+            1 => self.api.put(&path).by(&self.user).json(&json!({ "title": "taken" })).await,
+            2 => self.api.patch(&format!("{path}/complete")).by(&self.user).send().await,
+            _ => self.api.delete(&path).by(&self.user).send().await,
+        };
+        assert_eq!((answer.status, answer.code()), (404, "task_not_found"), "{answer:?}");
+    }
+
+    async fn list(&mut self) {
+        let mut query = Vec::new();
+        let mut expected: Vec<&Value> = self.tasks.iter().collect();
+        if self.rng.u8(0..3) == 0 {
+            let completed = self.rng.bool();
+            query.push(format!("completed={completed}"));
+            expected.retain(|task| task["completed"] == completed);
+        }
+        if self.rng.u8(0..3) == 0 {
+            let priority = *self.rng.choice(&["low", "medium", "high"]).unwrap();
+            query.push(format!("priority={priority}"));
+            expected.retain(|task| task["priority"] == priority);
+        }
+        if self.rng.u8(0..4) == 0 {
+            query.push("tag=hOmE".to_owned());
+            let is_home = |tag: &str| tag.to_lowercase() == "home";
+            expected.retain(|task| task["tags"].as_str().is_some_and(|tags| tags.split(',').any(is_home)));
+        }
+        if self.rng.u8(0..4) == 0 {
+            let (encoded, text) =
+                *self.rng.choice(&[("%C3%96", "ö"), ("BETA", "beta"), ("%25", "%")]).unwrap();
+            query.push(format!("search={encoded}"));
+            let holds =
+                |task: &&Value, name| task[name].as_str().is_some_and(|of| of.to_lowercase().contains(text));
+            expected.retain(|task| holds(task, "title") || holds(task, "description"));
+        }
+        let sort_by = *self.rng.choice(&["due_date", "priority", "title", "created_at"]).unwrap();
+        let is_descending = self.rng.bool();
+        query.push(format!("sort_by={sort_by}&order={}", if is_descending { "desc" } else { "asc" }));
+        expected.sort_by(|a, b| in_order(a, b, sort_by, is_descending));
+        let expected: Vec<Value> = expected.into_iter().cloned().collect();
+        if self.rng.bool() {
+            query.push(format!("limit={}", self.rng.u8(1..=20)));
+        }
+        let query = query.join("&");
+        assert_eq!(self.answered_list(&query).await, expected, "{query}");
+    }
+
+    /// Every page of it.
+    async fn answered_list(&self, query: &str) -> Vec<Value> {
+        let mut next = Some(format!("/tasks?{query}"));
+        let mut tasks = Vec::new();
+        while let Some(path) = next {
+            let answer = self.api.get(&path).by(&self.user).send().await;
+            assert_eq!(answer.status, 200, "{path}: {answer:?}");
+            next = answer.next();
+            tasks.extend(answer.body.as_array().unwrap().iter().cloned());
+        }
+        tasks
+    }
+
+    fn any(&mut self) -> Option<usize> {
+        (!self.tasks.is_empty()).then(|| self.rng.usize(..self.tasks.len()))
+    }
+}
+
+fn id(task: &Value) -> &str {
+    task["id"].as_str().unwrap()
+}
+
+fn path(task: &Value) -> String {
+    format!("/tasks/{}", id(task))
+}
+
+fn timestamp(task: &Value, name: &str) -> Timestamp {
+    task[name].as_str().unwrap().parse().unwrap()
+}
+
+/// Nulls last, ties by id.
+fn in_order(a: &Value, b: &Value, sort_by: &str, is_descending: bool) -> Ordering {
+    let nulls = a[sort_by].is_null().cmp(&b[sort_by].is_null());
+    let text = |task: &Value| task[sort_by].as_str().unwrap_or_default().to_lowercase();
+    let rank = |task: &Value| ["low", "medium", "high"].iter().position(|name| task["priority"] == *name);
+    let by_key = match sort_by {
+        "priority" => rank(a).cmp(&rank(b)),
+        "created_at" => timestamp(a, sort_by).cmp(&timestamp(b, sort_by)),
+        _ => text(a).cmp(&text(b)),
+    };
+    let order = by_key.then_with(|| id(a).cmp(id(b)));
+    nulls.then(if is_descending { order.reverse() } else { order })
+}

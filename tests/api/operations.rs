@@ -1,0 +1,76 @@
+//! What docs/operations.md tells an operator to do in the database.
+
+use serde_json::json;
+use tokio_postgres::{Client, NoTls, error::SqlState};
+
+use kit::{Api, PASSWORD};
+
+const OPERATIONS: &str = include_str!("../../docs/operations.md");
+
+/// The block of SQL with these words in it.
+fn sql(words: &str) -> &'static str {
+    let mut blocks = OPERATIONS.split("```sql\n").skip(1).map(|block| block.split("```").next().unwrap());
+    blocks.find(|block| block.contains(words)).unwrap()
+}
+
+/// The same database, as one of the roles that the page makes.
+fn url(owner: &str, role: &str) -> String {
+    let place = owner.split_once('@').unwrap().1;
+    format!("postgresql://{role}:what%20openssl%20rand%20-hex%2024%20prints@{place}")
+}
+
+async fn connect(url: &str) -> Client {
+    let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
+    tokio::spawn(connection);
+    client
+}
+
+#[tokio::test]
+async fn the_functions_role_can_do_what_they_do_and_nothing_else_and_another_can_take_its_place() {
+    let owner = kit::database().await;
+    let as_owner = connect(&owner).await;
+    as_owner.batch_execute(sql("CREATE ROLE todo_a")).await.unwrap();
+
+    let a = url(&owner, "todo_a");
+    everything_works(&Api::on(dev::api, a.clone(), &[])).await;
+    let as_a = connect(&a).await;
+    for statement in [
+        "CREATE TABLE mine (id int)",
+        "CREATE SCHEMA mine",
+        "ALTER TABLE tasks ADD mine int",
+        "DROP TABLE tasks",
+        "TRUNCATE tasks",
+        "UPDATE users SET email = 'x'",
+        "DELETE FROM users",
+        "SELECT FROM refinery_schema_history",
+        "SELECT rolpassword FROM pg_authid",
+        "CREATE ROLE mine",
+    ] {
+        let error = as_a.batch_execute(statement).await.unwrap_err();
+        assert_eq!(error.code(), Some(&SqlState::INSUFFICIENT_PRIVILEGE), "{statement}");
+    }
+    let timeout: String = as_a.query_one("SHOW statement_timeout", &[]).await.unwrap().get(0);
+    assert_eq!(timeout, "8s");
+    as_owner.batch_execute("CREATE TABLE of_a_later_migration (id int)").await.unwrap();
+    as_a.batch_execute("INSERT INTO of_a_later_migration VALUES (1)").await.unwrap();
+
+    as_owner.batch_execute(sql("CREATE ROLE todo_b")).await.unwrap();
+    as_owner.batch_execute(sql("DROP ROLE todo_a")).await.unwrap();
+    everything_works(&Api::on(dev::api, url(&owner, "todo_b"), &[])).await;
+}
+
+/// Each statement that the functions have.
+async fn everything_works(api: &Api) {
+    let user = api.user(&uuid::Uuid::now_v7().simple().to_string()).await;
+    let credentials = json!({ "email": user.email, "password": PASSWORD });
+    assert_eq!(api.post("/auth/login").json(&credentials).await.status, 200);
+    assert_eq!(api.get("/auth/me").by(&user).send().await.status, 200);
+    assert_eq!(api.get("/health").send().await.status, 200);
+    let task = api.task(&user, &json!({ "title": "Rotate the password" })).await;
+    let path = format!("/tasks/{}", task["id"].as_str().unwrap());
+    assert_eq!(api.get("/tasks").by(&user).send().await.status, 200);
+    assert_eq!(api.get(&path).by(&user).send().await.status, 200);
+    assert_eq!(api.put(&path).by(&user).json(&json!({ "priority": "high" })).await.status, 200);
+    assert_eq!(api.patch(&format!("{path}/complete")).by(&user).send().await.status, 200);
+    assert_eq!(api.delete(&path).by(&user).send().await.status, 200);
+}

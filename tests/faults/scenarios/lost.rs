@@ -1,0 +1,312 @@
+//! Statements whose answer is lost, and connections that are cut while a statement runs.
+
+use kit::{Cut, Outcome, PgBouncer, Proxy};
+use serde_json::{Value, json};
+use tokio_postgres::Client;
+
+use super::{World, close_connections, count, path, quoted, spawn, toggle, until, waiting};
+use kit::{Answer, PASSWORD};
+
+/// Where an answer is lost: between the functions and PostgreSQL, or between them and PgBouncer.
+#[derive(Clone, Copy)]
+pub enum Way {
+    Plain,
+    PgBouncer,
+}
+
+/// A world that loses answers.
+struct Losing {
+    world: World,
+    sql: Client,
+    outcome: Outcome,
+    /// How many requests there have been, for names that are new.
+    round: usize,
+    _pgbouncer: Option<PgBouncer>,
+}
+
+impl Losing {
+    async fn new(what: &str, way: Way) -> Self {
+        let database = kit::database().await;
+        let (pgbouncer, before) = match way {
+            Way::Plain => (None, ""),
+            Way::PgBouncer => (Some(PgBouncer::start(&database, 1, 100).await), ", before PgBouncer"),
+        };
+        let proxy = Proxy::start(pgbouncer.as_ref().map_or(&database, PgBouncer::url)).await;
+        let world = World::through(proxy, &database).await;
+        let sql = world.sql().await;
+        let outcome = Outcome::of(format!("answer lost: {what}{before}"));
+        Self { world, sql, outcome, round: 0, _pgbouncer: pgbouncer }
+    }
+
+    /// Sends the request once for each of the statements that it takes and each end that a connection may have, and
+    /// each time that statement's answer is lost. `prepare` makes what the request needs, and `check` says how many
+    /// times what it did is in the database.
+    async fn each<T>(
+        mut self,
+        statements: usize,
+        prepare: impl AsyncFn(&Self) -> T,
+        send: impl AsyncFn(&World, &T) -> Answer,
+        check: impl AsyncFn(&Self, &T, &Answer) -> i64,
+    ) -> Outcome {
+        for how in [Cut::Fin, Cut::Rst] {
+            for others in 0..statements {
+                self.round += 1;
+                let prepared = prepare(&self).await;
+                // A single warm connection.
+                self.world.api.get("/tasks").by(&self.world.ada).send().await;
+                let proxy = &self.world.proxy;
+                let before = proxy.statements();
+                proxy.lose_answer(others, how);
+                let answer = self.outcome.answer(send(&self.world, &prepared)).await;
+                let proxy = &self.world.proxy;
+                assert!(
+                    proxy.has_lost_answer(),
+                    "{}: not sent {} statements",
+                    self.outcome.fault,
+                    others + 1
+                );
+                self.outcome.resent += (proxy.statements() - before).saturating_sub(statements as u64);
+                let found = check(&self, &prepared, &answer).await;
+                self.outcome.found(found);
+            }
+        }
+        self.outcome
+    }
+
+    async fn task(&self) -> Value {
+        self.world.api.task(&self.world.ada, &json!({ "title": format!("task {}", self.round) })).await
+    }
+
+    async fn count(&self, table_and_condition: &str) -> i64 {
+        count(&self.sql, table_and_condition).await
+    }
+}
+
+pub async fn list(way: Way) -> Outcome {
+    Losing::new("GET /tasks", way)
+        .await
+        .each(
+            1,
+            Losing::task,
+            async |world, _| world.api.get("/tasks?sort_by=created_at").by(&world.ada).send().await,
+            async |losing, task, answer| {
+                let tasks = answer.body.as_array().unwrap();
+                assert_eq!(tasks.len(), losing.round);
+                tasks.iter().filter(|listed| *listed == task).count() as i64
+            },
+        )
+        .await
+}
+
+pub async fn create(way: Way) -> Outcome {
+    Losing::new("POST /tasks", way)
+        .await
+        .each(
+            1,
+            async |losing| format!("new {}", losing.round),
+            async |world, title| {
+                world.api.post("/tasks").by(&world.ada).json(&json!({ "title": title })).await
+            },
+            async |losing, title, answer| {
+                let id = quoted(&answer.body["id"]);
+                assert_eq!(losing.count(&format!("tasks WHERE id = {id}")).await, 1);
+                losing.count(&format!("tasks WHERE title = '{title}'")).await
+            },
+        )
+        .await
+}
+
+pub async fn update(way: Way) -> Outcome {
+    Losing::new("PUT /tasks/{id}", way)
+        .await
+        .each(
+            1,
+            Losing::task,
+            async |world, task| {
+                world.api.put(&path(task)).by(&world.ada).json(&json!({ "title": "changed" })).await
+            },
+            async |losing, task, answer| {
+                assert_eq!(answer.body["title"], "changed");
+                losing.count(&format!("tasks WHERE id = {} AND title = 'changed'", quoted(&task["id"]))).await
+            },
+        )
+        .await
+}
+
+pub async fn complete(way: Way) -> Outcome {
+    Losing::new("PATCH /tasks/{id}/complete with a body", way)
+        .await
+        .each(
+            1,
+            Losing::task,
+            async |world, task| {
+                toggle(&world.api, &world.ada, task).json(&json!({ "completed": true })).await
+            },
+            async |losing, task, answer| {
+                assert_eq!(answer.body["completed"], true);
+                losing.count(&format!("tasks WHERE id = {} AND completed", quoted(&task["id"]))).await
+            },
+        )
+        .await
+}
+
+pub async fn delete(way: Way) -> Outcome {
+    Losing::new("DELETE /tasks/{id}", way)
+        .await
+        .each(
+            1,
+            Losing::task,
+            async |world, task| world.api.delete(&path(task)).by(&world.ada).send().await,
+            async |losing, task, _| {
+                1 - losing.count(&format!("tasks WHERE id = {}", quoted(&task["id"]))).await
+            },
+        )
+        .await
+}
+
+/// The only request that must not be sent again: it is answered 503.
+pub async fn toggled(way: Way) -> Outcome {
+    Losing::new("PATCH /tasks/{id}/complete, a toggle", way)
+        .await
+        .each(
+            1,
+            Losing::task,
+            async |world, task| toggle(&world.api, &world.ada, task).send().await,
+            // Twice would be as good as never.
+            async |losing, task, _| {
+                losing.count(&format!("tasks WHERE id = {} AND completed", quoted(&task["id"]))).await
+            },
+        )
+        .await
+}
+
+pub async fn read(way: Way) -> Outcome {
+    Losing::new("GET /tasks/{id}", way)
+        .await
+        .each(
+            1,
+            Losing::task,
+            async |world, task| world.api.get(&path(task)).by(&world.ada).send().await,
+            async |_, task, answer| i64::from(answer.body == *task),
+        )
+        .await
+}
+
+pub async fn signup(way: Way) -> Outcome {
+    Losing::new("POST /auth/signup", way)
+        .await
+        .each(
+            2,
+            async |losing| format!("grace{}@example.com", losing.round),
+            async |world, email| {
+                let body = json!({ "email": email, "password": PASSWORD });
+                world.api.post("/auth/signup").json(&body).await
+            },
+            async |losing, email, answer| {
+                let api = &losing.world.api;
+                let token = answer.body["access_token"].as_str().unwrap();
+                assert_eq!(api.get("/auth/me").token(token).send().await.status, 200);
+                losing.count(&format!("users WHERE email = '{email}'")).await
+            },
+        )
+        .await
+}
+
+pub async fn signup_taken(way: Way) -> Outcome {
+    Losing::new("POST /auth/signup with an e-mail that somebody has", way)
+        .await
+        .each(
+            2,
+            async |losing| losing.world.api.user(&format!("grace{}", losing.round)).await,
+            async |world, grace| {
+                let body = json!({ "email": grace.email, "password": "another good password" });
+                world.api.post("/auth/signup").json(&body).await
+            },
+            async |losing, grace, answer| {
+                assert_eq!((answer.status, answer.code()), (409, "email_taken"));
+                let login = json!({ "email": grace.email, "password": PASSWORD });
+                assert_eq!(losing.world.api.post("/auth/login").json(&login).await.status, 200);
+                losing.count(&format!("users WHERE email = '{}' AND id = '{}'", grace.email, grace.id)).await
+            },
+        )
+        .await
+}
+
+pub async fn login(way: Way) -> Outcome {
+    Losing::new("POST /auth/login", way)
+        .await
+        .each(
+            1,
+            async |_| (),
+            async |world, ()| {
+                let body = json!({ "email": world.ada.email, "password": PASSWORD });
+                world.api.post("/auth/login").json(&body).await
+            },
+            async |losing, (), answer| i64::from(answer.body["user"]["id"] == losing.world.ada.id.as_str()),
+        )
+        .await
+}
+
+/// The answer is lost, and there is no other connection to be had either: nobody knows what became of it.
+pub async fn for_good() -> Outcome {
+    let world = World::new().await;
+    let sql = world.sql().await;
+    let mut outcome = Outcome::of("answer lost, and then no connection for 17 s");
+    for (is_read, code) in [(true, "database_unavailable"), (false, "outcome_unknown")] {
+        world.api.get("/tasks").by(&world.ada).send().await;
+        world.proxy.refuse().await;
+        world.proxy.lose_answer(0, Cut::Fin);
+        let answer = match is_read {
+            true => outcome.answer(world.api.get("/tasks").by(&world.ada).send()).await,
+            false => {
+                let task = json!({ "title": "made, though nobody was told" });
+                outcome.answer(world.api.post("/tasks").by(&world.ada).json(&task)).await
+            }
+        };
+        assert_eq!((answer.status, answer.code()), (503, code));
+        world.proxy.pass();
+    }
+    assert_eq!(count(&sql, "tasks").await, 1);
+    outcome
+}
+
+/// The old session goes on without its client, and the new one waits behind it.
+pub async fn cut_while_inserting() -> Outcome {
+    let world = World::new().await;
+    let sql = world.sql().await;
+    let mut outcome = Outcome::of("connection cut while an INSERT runs");
+    for (how, title) in [(Cut::Fin, "first"), (Cut::Rst, "second")] {
+        world.api.get("/tasks").by(&world.ada).send().await;
+        let before = world.proxy.statements();
+        sql.batch_execute("BEGIN; LOCK TABLE tasks IN EXCLUSIVE MODE").await.unwrap();
+        let request = world.api.post("/tasks").by(&world.ada);
+        let request = spawn(async move { request.json(&json!({ "title": title })).await });
+        let observer = world.sql().await;
+        waiting(&observer, 1).await;
+        world.proxy.cut(how);
+        waiting(&observer, 2).await;
+        sql.batch_execute("COMMIT").await.unwrap();
+        let (answer, took) = request.await.unwrap();
+        outcome.note(answer.status, took);
+        waiting(&observer, 0).await;
+        outcome.found(count(&observer, &format!("tasks WHERE title = '{title}'")).await);
+        outcome.resent += world.proxy.statements() - before - 1;
+    }
+    outcome
+}
+
+/// What a thawed function, or one that was idle for long, finds: a connection that the server has closed.
+pub async fn closed_while_idle() -> Outcome {
+    let world = World::new().await;
+    let sql = world.sql().await;
+    let before = world.proxy.statements();
+    let mut outcome = Outcome::of("57P01, idle connections closed by the server");
+    for _ in 0..50 {
+        close_connections(&sql).await;
+        until(async || world.proxy.open() == 0).await;
+        let answer = outcome.answer(world.api.get("/tasks").by(&world.ada).send()).await;
+        outcome.found(i64::from(answer.body == json!([])));
+    }
+    outcome.resent = world.proxy.statements() - before - 50;
+    outcome
+}

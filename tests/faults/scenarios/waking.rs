@@ -1,0 +1,240 @@
+//! Connections that cannot be made: for a while, or for good.
+
+use std::time::Duration;
+
+use kit::{Cut, Outcome, PgBouncer, Proxy};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+    time::sleep,
+};
+
+use super::{World, api, sql};
+
+/// How long the database takes to wake.
+const ASLEEP: Duration = Duration::from_secs(3);
+/// As Aurora Serverless, once paused.
+const PAUSED: Duration = Duration::from_secs(15);
+const REQUESTS: usize = 12;
+
+pub async fn refused() -> Outcome {
+    let world = World::new().await;
+    world.proxy.refuse().await;
+    wakes("connections refused for 3 s", &world, ASLEEP, || world.proxy.pass()).await
+}
+
+pub async fn closed() -> Outcome {
+    let world = World::new().await;
+    world.proxy.close_new();
+    wakes("connections closed before a word, for 3 s", &world, ASLEEP, || world.proxy.pass()).await
+}
+
+/// A server that is told to shut down once its sessions have ended takes no others.
+pub async fn starting_or_stopping() -> Outcome {
+    let world = World::new().await;
+    let server = kit::server().await;
+    let url = server.url("postgres");
+    let session = sql(&url).await;
+    let pid = "SELECT split_part(pg_read_file('postmaster.pid'), E'\\n', 1)";
+    let pid: String = session.query_one(pid, &[]).await.unwrap().get(0);
+    kit::signal(pid.parse().unwrap(), "TERM");
+    let error = async || tokio_postgres::connect(&url, tokio_postgres::NoTls).await.err();
+    super::until(async || {
+        error().await.is_some_and(|error| error.code().is_some_and(|code| code.code() == "57P03"))
+    })
+    .await;
+    world.proxy.lead_to(&url);
+    wakes("57P03, the server is starting up or shutting down, for 3 s", &world, ASLEEP, || {
+        world.proxy.lead_to(&world.database);
+    })
+    .await
+}
+
+pub async fn suspended() -> Outcome {
+    passing("Neon's", "XX000", "Couldn't connect to compute node").await
+}
+
+pub async fn without_control_plane() -> Outcome {
+    passing("Neon's", "XX000", "Control plane request failed").await
+}
+
+pub async fn supavisor_without_database() -> Outcome {
+    let said = "(EAUTHQUERY) authentication query failed: connection to database not available";
+    passing("Supavisor's", "XX000", said).await
+}
+
+async fn passing(whose: &str, state: &str, message: &str) -> Outcome {
+    let world = World::new().await;
+    world.proxy.lead_to(&says(state, message).await);
+    let fault = format!("{whose} {state} \"{message}\" for 3 s");
+    wakes(&fault, &world, ASLEEP, || world.proxy.lead_to(&world.database)).await
+}
+
+/// Refused, and silent: a server that resumes may be either.
+pub async fn resumed() -> Outcome {
+    let world = World::new().await;
+    world.proxy.refuse().await;
+    wakes("connections refused for 15 s", &world, PAUSED, || world.proxy.pass()).await
+}
+
+pub async fn resumed_in_silence() -> Outcome {
+    let world = World::new().await;
+    world.proxy.black_hole();
+    wakes("a server that says nothing for 15 s", &world, PAUSED, || world.proxy.pass()).await
+}
+
+/// PgBouncer tries again once a second here (docs/operations.md).
+pub async fn refused_behind_pgbouncer() -> Outcome {
+    let database = kit::database().await;
+    let behind = Proxy::start(&database).await;
+    let pgbouncer = PgBouncer::start(behind.url(), 4, 100).await;
+    let world = World::through(Proxy::start(pgbouncer.url()).await, &database).await;
+    behind.refuse().await;
+    behind.cut(Cut::Fin);
+    super::until(async || behind.open() == 0).await;
+    let mut outcome = Outcome::of("connections refused for 3 s behind PgBouncer");
+    let waking = async {
+        sleep(ASLEEP).await;
+        behind.pass();
+    };
+    tokio::join!(world.crowd(&world.api, REQUESTS, &mut outcome), waking);
+    assert!(outcome.slowest > ASLEEP, "it was awake: {outcome:?}");
+    outcome
+}
+
+async fn wakes(fault: &str, world: &World, asleep: Duration, wake: impl FnOnce()) -> Outcome {
+    let mut outcome = Outcome::of(fault);
+    let before = world.proxy.statements();
+    let api = world.cold();
+    let waking = async {
+        sleep(asleep).await;
+        wake();
+    };
+    tokio::join!(world.crowd(&api, REQUESTS, &mut outcome), waking);
+    assert!(outcome.slowest > asleep, "it was awake: {outcome:?}");
+    outcome.resent = world.proxy.statements() - before - REQUESTS as u64;
+    outcome
+}
+
+/// One request, for which one connection was tried.
+async fn told_at_once(fault: &str, url: &str) -> Outcome {
+    let healthy = World::new().await;
+    let proxy = Proxy::start(url).await;
+    let mut outcome = Outcome::of(fault);
+    outcome.answer(api(proxy.url(), 4).get("/tasks").by(&healthy.ada).send()).await;
+    assert_eq!(proxy.connections(), 1, "{fault}: connections were tried");
+    outcome
+}
+
+fn with_password(url: &str, password: &str) -> String {
+    let (user, rest) = url.strip_prefix("postgresql://").unwrap().split_once(':').unwrap();
+    format!("postgresql://{user}:{password}@{}", rest.split_once('@').unwrap().1)
+}
+
+pub async fn wrong_password() -> Outcome {
+    told_at_once("wrong password", &with_password(&kit::database().await, "wrong")).await
+}
+
+pub async fn unknown_database() -> Outcome {
+    told_at_once("unknown database", &(kit::database().await + "_not")).await
+}
+
+pub async fn disabled() -> Outcome {
+    let url = says("XX000", "The endpoint is disabled. Enable it using the API and retry.").await;
+    told_at_once("Neon's XX000 \"endpoint is disabled\"", &url).await
+}
+
+pub async fn quota() -> Outcome {
+    let url = says("XX000", "Your project has exceeded the data transfer quota.").await;
+    told_at_once("Neon's XX000 \"exceeded the data transfer quota\"", &url).await
+}
+
+pub async fn unknown_tenant() -> Outcome {
+    told_at_once(
+        "Supavisor's XX000 \"Tenant or user not found\"",
+        &says("XX000", "Tenant or user not found").await,
+    )
+    .await
+}
+
+pub async fn ssl_required() -> Outcome {
+    told_at_once("PgBouncer's 08P01 \"SSL required\"", &says("08P01", "SSL required").await).await
+}
+
+pub async fn bouncer_config_error() -> Outcome {
+    told_at_once("PgBouncer's 08P01 \"bouncer config error\"", &says("08P01", "bouncer config error").await)
+        .await
+}
+
+/// A setting that PgBouncer does not hand on.
+pub async fn unsupported_startup_parameter() -> Outcome {
+    let pgbouncer = PgBouncer::start(&kit::database().await, 1, 100).await;
+    let url = format!("{}?options=-c%20statement_timeout%3D8000", pgbouncer.url());
+    told_at_once("08P01 \"unsupported startup parameter\", PgBouncer", &url).await
+}
+
+/// PostgreSQL knows it since version 17. That of the test is older, or else has no TLS and does not know it either.
+pub async fn direct_tls_to_a_server_without() -> Outcome {
+    let url = format!("{}?sslmode=require&sslnegotiation=direct", kit::database().await);
+    told_at_once("sslnegotiation=direct to a server that does not know it", &url).await
+}
+
+/// How poolers and proxies say that there are too many connections.
+pub const CROWDED: [(&str, &str); 4] = [
+    ("Neon's", "Too many connections attempts"),
+    ("Neon's", "Failed to acquire permit to connect to the database"),
+    ("Neon's", "Too many connections to this endpoint. Please try again later."),
+    ("Supavisor's", "Max client connections reached"),
+];
+
+/// It is tried once more, and no third time.
+pub async fn crowded(whose: &str, message: &str) -> Outcome {
+    let world = World::new().await;
+    let proxy = Proxy::start(&says("XX000", message).await).await;
+    let api = api(proxy.url(), 4);
+    let mut outcome = Outcome::of(format!("{whose} XX000 \"{message}\""));
+    outcome.answer(api.get("/tasks").by(&world.ada).send()).await;
+    assert_eq!((proxy.connections(), outcome.unavailable), (2, 1), "{outcome:?}");
+    outcome
+}
+
+pub async fn unknown_authority() -> Outcome {
+    let server = kit::tls().await;
+    told_at_once("a certificate of an unknown authority", &server.url("localhost", "sslmode=require")).await
+}
+
+pub async fn wrong_password_of_pgbouncer() -> Outcome {
+    let pgbouncer = PgBouncer::start(&kit::database().await, 1, 100).await;
+    told_at_once("wrong password, PgBouncer", &with_password(pgbouncer.url(), "wrong")).await
+}
+
+pub async fn unknown_database_of_pgbouncer() -> Outcome {
+    let pgbouncer = PgBouncer::start(&kit::database().await, 1, 100).await;
+    told_at_once("unknown database, PgBouncer", &format!("{}_not", pgbouncer.url())).await
+}
+
+/// What PostgreSQL itself cannot be made to say: answers every connection as a pooler or proxy does when there is none to be
+/// had. Tells a URL of it.
+async fn says(state: &str, message: &str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let fields = format!("SFATAL\0VFATAL\0C{state}\0M{message}\0\0");
+    let mut answer = vec![b'E'];
+    answer.extend(u32::try_from(fields.len() + 4).unwrap().to_be_bytes());
+    answer.extend(fields.as_bytes());
+    tokio::spawn(async move {
+        loop {
+            let (mut socket, _) = listener.accept().await.unwrap();
+            let answer = answer.clone();
+            tokio::spawn(async move {
+                // The startup message.
+                let length = socket.read_u32().await?;
+                let mut rest = vec![0; length as usize - 4];
+                socket.read_exact(&mut rest).await?;
+                socket.write_all(&answer).await?;
+                socket.shutdown().await
+            });
+        }
+    });
+    format!("postgresql://neon:password@127.0.0.1:{port}/neondb")
+}

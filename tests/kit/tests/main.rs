@@ -1,0 +1,6 @@
+//! The tests of the kit itself.
+
+#![cfg(test)]
+
+mod database;
+mod function;
