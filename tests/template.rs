@@ -6,7 +6,7 @@
 use std::{collections::BTreeSet, fs, path::Path, time::Duration};
 
 use axum::{Router, body::Body, http::Request};
-use shared::{Config, Cors, Db, config, db, middleware, telemetry, with_middleware};
+use shared::{Config, Cors, Db, db, middleware, telemetry, with_middleware};
 use tower::ServiceExt;
 use yaml_serde::Value as Yaml;
 
@@ -36,8 +36,8 @@ fn routers() -> [(&'static str, Router); 6] {
     let [account, _, health, login, signup, tasks] = SECRETS.map(|secrets| {
         let values = [
             ("DATABASE_URL", "postgresql://todo@127.0.0.1/todo"),
-            ("JWT_SECRET", config::DEMO_JWT_SECRET),
-            ("JWT_SECRET_PREVIOUS", config::DEMO_JWT_SECRET),
+            ("JWT_SECRET", shared::jwt::DEMO_SECRET),
+            ("JWT_SECRET_PREVIOUS", shared::jwt::DEMO_SECRET),
         ];
         values.into_iter().filter(|(name, _)| secrets.contains(name)).collect::<Config>()
     });

@@ -9,7 +9,7 @@ use std::{
 };
 
 use serde_json::Value;
-use shared::config::DEMO_JWT_SECRET;
+use shared::jwt::DEMO_SECRET;
 
 use crate::{
     Error,
@@ -112,7 +112,7 @@ impl Server {
             .env("PORT", port.to_string())
             .env("UVICORN_PORT", port.to_string())
             .env("DATABASE_URL", url)
-            .env("JWT_SECRET", DEMO_JWT_SECRET)
+            .env("JWT_SECRET", DEMO_SECRET)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())

@@ -9,7 +9,11 @@ use std::{
 use jiff::Timestamp;
 use kit::Tls;
 use serde_json::Value;
-use shared::{Config, config::DEMO_JWT_SECRET, jwt::Issuer, user::User};
+use shared::{
+    Config,
+    jwt::{DEMO_SECRET, Issuer},
+    user::User,
+};
 use tokio_postgres::Client;
 use uuid::Uuid;
 
@@ -107,7 +111,7 @@ struct Asking {
 
 impl Asking {
     fn new(tls: &Tls) -> Result<Self, Error> {
-        let variables = [("JWT_SECRET", DEMO_JWT_SECRET), ("DATABASE_URL", tls.plain_url())];
+        let variables = [("JWT_SECRET", DEMO_SECRET), ("DATABASE_URL", tls.plain_url())];
         let issuer = Issuer::new(&Config::from_iter(variables))?;
         let token = |(user, ..): (u128, &str, u32)| {
             let id = Uuid::from_u128(user);

@@ -7,7 +7,7 @@ use std::{
 
 use kit::{Function, events};
 use serde_json::Value;
-use shared::config::DEMO_JWT_SECRET;
+use shared::jwt::DEMO_SECRET;
 
 use crate::{
     Error,
@@ -63,7 +63,7 @@ impl Target {
     ) -> Result<Running, Error> {
         let mut variables = vec![
             ("AWS_LAMBDA_LOG_LEVEL", "INFO"),
-            ("JWT_SECRET", DEMO_JWT_SECRET),
+            ("JWT_SECRET", DEMO_SECRET),
             // Out of the way, though not off: counting attempts is part of what is measured.
             ("LOGIN_LIMIT_PER_ACCOUNT_AND_ADDRESS", "1000000"),
             ("LOGIN_LIMIT_PER_ADDRESS", "1000000"),

@@ -8,7 +8,7 @@ use std::{
 
 use ring::rand::{SecureRandom, SystemRandom};
 use serde_json::json;
-use shared::{Config, Cors, config::DEMO_JWT_SECRET};
+use shared::{Config, Cors, jwt::DEMO_SECRET};
 use tempfile::NamedTempFile;
 use tokio::net::TcpListener;
 
@@ -77,7 +77,7 @@ fn write(file: &Path, text: &str) -> std::io::Result<()> {
 pub fn write_env_json(folder: &Path, own_url: &str) -> Result<PathBuf, Error> {
     let variables = json!({
         "DATABASE_URL": own_url.replace("@127.0.0.1:", "@host.docker.internal:"),
-        "JWT_SECRET": DEMO_JWT_SECRET,
+        "JWT_SECRET": DEMO_SECRET,
         // Or the functions would look there for what else they may read.
         "SSM_PARAMETER_PATH": "",
     });

@@ -1,42 +1,28 @@
-//! Configuration from environment variables and, in a function, from SSM Parameter Store. An empty variable counts as
-//! unset, because `sam local` and a SAM template declare variables that have no value.
+//! The variables of a process. An empty variable counts as unset, because `sam local` and a SAM template declare variables
+//! that have no value.
 
-use std::{collections::HashMap, fmt, str::FromStr, time::Duration};
+use std::{collections::HashMap, fmt, ops::RangeInclusive, str::FromStr};
 
-use crate::db::{self, Database};
-
-/// The secret that signs the tokens in `events/`. It is public, so it is refused unless the database
-/// is on this machine.
-pub const DEMO_JWT_SECRET: &str = "demo-secret-for-local-events-only-0123456789abcdef";
-
-/// RFC 7518 §3.2: a key for HS256 has at least the size of the hash output.
-const JWT_SECRET_MIN_BYTES: usize = 32;
-
-/// The variables a process was started with.
+/// The variables that a process was started with, and those that SSM Parameter Store holds.
 #[derive(Clone)]
 pub struct Config(HashMap<String, String>);
 
 impl Config {
-    /// The environment of this process. Values that are not UTF-8 count as unset.
+    /// Reads the environment of this process. A value that is not UTF-8 counts as unset.
     pub fn from_env() -> Self {
         std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .collect()
     }
 
-    /// The variable's value, unless it is unset or empty. What cannot be seen at its ends does not belong to it: a file that
-    /// a secret was read from ends in a newline.
+    /// Returns the variable's value, unless it is unset or empty. White space and invisible characters at its ends are
+    /// removed: a file that a secret was read from ends in a newline.
     pub fn get(&self, name: &str) -> Option<&str> {
-        let value = self.0.get(name)?.trim_matches(|c: char| c.is_whitespace() || db::is_invisible(c));
+        let value = self.0.get(name)?.trim_matches(|c: char| c.is_whitespace() || is_invisible(c));
         Some(value).filter(|value| !value.is_empty())
     }
 
-    /// A variable that has to be set, which should be `form`.
-    pub(crate) fn required(&self, name: &str, form: &str) -> Result<&str, Error> {
-        self.get(name).ok_or_else(|| self.unset(name, form))
-    }
-
-    /// A variable whose value would be another in quotes.
+    /// Returns the variable's value like [`get`](Self::get), but refuses quotes around it.
     pub(crate) fn unquoted(&self, name: &str) -> Result<Option<&str>, Error> {
         let Some(value) = self.get(name) else { return Ok(None) };
         let is_quoted = ['"', '\'', '`']
@@ -44,111 +30,21 @@ impl Config {
             .any(|quote| value.len() > 1 && value.starts_with(*quote) && value.ends_with(*quote));
         match is_quoted {
             true => {
-                Err(Error::new(format!("{name} stands in quotes, which do not belong to it: remove them")))
+                Err(Error::new(format!("{name} is in quotes, which are not part of the value: remove them")))
             }
             false => Ok(Some(value)),
         }
     }
 
-    /// Sets a variable that is unset or empty.
-    pub fn set_default(&mut self, name: &str, value: &str) {
-        if self.get(name).is_none() {
-            self.0.insert(name.to_owned(), value.to_owned());
-        }
-    }
-
-    /// `SSM_PARAMETER_PATH`: below which secrets are looked for that the environment does not hold, such as `/todo/prod`.
+    /// Returns a whole number in a range, or the default if the variable is unset.
     ///
     /// # Errors
-    /// When it is no path of parameters.
-    pub(crate) fn parameter_path(&self) -> Result<Option<&str>, Error> {
-        let Some(path) = self.get("SSM_PARAMETER_PATH") else { return Ok(None) };
-        if !path.starts_with('/') || path.ends_with('/') {
-            return Err(Error::new(format!(
-                "SSM_PARAMETER_PATH is `{path}`: it should be a path such as /todo/prod, without a slash at its end"
-            )));
-        }
-        Ok(Some(path))
-    }
-
-    /// A variable that has to be set is not.
-    fn unset(&self, name: &str, form: &str) -> Error {
-        let parameter = match self.get("SSM_PARAMETER_PATH") {
-            Some(path) => format!(", and there is no parameter {path}/{name}"),
-            None => String::new(),
-        };
-        Error::new(format!("{name} is not set{parameter}: it should be {form}"))
-    }
-
-    /// `AWS_LAMBDA_MAX_CONCURRENCY`: how many requests this process answers at a time (1 to 10,000, default 1). Lambda sets
-    /// it on [Managed Instances][lmi].
-    ///
-    /// [lmi]: https://docs.aws.amazon.com/lambda/latest/dg/lambda-managed-instances.html
-    ///
-    /// # Errors
-    /// When it is not a number in that range.
-    pub fn max_concurrency(&self) -> Result<usize, Error> {
-        self.number("AWS_LAMBDA_MAX_CONCURRENCY", 1, 1..=10_000)
-    }
-
-    /// `JWT_SECRET`: signs and verifies tokens.
-    ///
-    /// # Errors
-    /// When it is unset, shorter than 32 bytes, or the demo secret for a database elsewhere.
-    pub fn jwt_secret(&self) -> Result<&str, Error> {
-        self.optional_secret("JWT_SECRET")?.ok_or_else(|| self.unset("JWT_SECRET", JWT_SECRET_FORM))
-    }
-
-    /// `JWT_SECRET_PREVIOUS`: still verifies tokens while a secret is being replaced.
-    ///
-    /// # Errors
-    /// As [`Config::jwt_secret`], except that it may be unset.
-    pub fn jwt_secret_previous(&self) -> Result<Option<&str>, Error> {
-        self.optional_secret("JWT_SECRET_PREVIOUS")
-    }
-
-    /// `ACCESS_TOKEN_TTL`: how long a token is good, in seconds (1 to 315,360,000, default 604,800, a week).
-    ///
-    /// # Errors
-    /// When it is not a number in that range.
-    pub fn access_token_ttl(&self) -> Result<Duration, Error> {
-        self.number("ACCESS_TOKEN_TTL", 604_800, 1..=315_360_000).map(Duration::from_secs)
-    }
-
-    /// `BCRYPT_COST`: 2^cost rounds for a password hash (4 to 16, default 12; OWASP asks for 10 at least).
-    ///
-    /// # Errors
-    /// When it is not a number in that range.
-    pub fn bcrypt_cost(&self) -> Result<u32, Error> {
-        self.number("BCRYPT_COST", 12, 4..=16)
-    }
-
-    fn optional_secret(&self, name: &str) -> Result<Option<&str>, Error> {
-        let Some(secret) = self.unquoted(name)? else { return Ok(None) };
-        if secret.len() < JWT_SECRET_MIN_BYTES {
-            return Err(Error::new(format!(
-                "{name} is too short ({} bytes): it should be {JWT_SECRET_FORM}",
-                secret.len()
-            )));
-        }
-        if secret == DEMO_JWT_SECRET && !Database::new(self)?.is_local() {
-            return Err(Error::new(format!(
-                "{name} is the public demo secret, which is refused unless the database is on this \
-                 machine: it should be {JWT_SECRET_FORM}"
-            )));
-        }
-        Ok(Some(secret))
-    }
-
-    /// A whole number in a range.
-    ///
-    /// # Errors
-    /// When the variable is set to anything else; the sentence names the variable and the range.
+    /// The value is anything else. The message names the variable and the range.
     pub fn number<T: FromStr + PartialOrd + fmt::Display>(
         &self,
         name: &str,
         default: T,
-        range: std::ops::RangeInclusive<T>,
+        range: RangeInclusive<T>,
     ) -> Result<T, Error> {
         let Some(value) = self.get(name) else { return Ok(default) };
         value.parse().ok().filter(|number| range.contains(number)).ok_or_else(|| {
@@ -159,6 +55,22 @@ impl Config {
             ))
         })
     }
+
+    /// Sets a variable that is unset or empty.
+    pub fn set_default(&mut self, name: &str, value: &str) {
+        if self.get(name).is_none() {
+            self.0.insert(name.to_owned(), value.to_owned());
+        }
+    }
+
+    /// Makes the error for a variable that is required and not set; `form` says what the value should be.
+    pub(crate) fn missing(&self, name: &str, form: &str) -> Error {
+        let parameter = match self.get("SSM_PARAMETER_PATH") {
+            Some(path) => format!(", and there is no parameter {path}/{name}"),
+            None => String::new(),
+        };
+        Error::new(format!("{name} is not set{parameter}: it should be {form}"))
+    }
 }
 
 impl<N: Into<String>, V: Into<String>> FromIterator<(N, V)> for Config {
@@ -167,105 +79,59 @@ impl<N: Into<String>, V: Into<String>> FromIterator<(N, V)> for Config {
     }
 }
 
-const JWT_SECRET_FORM: &str = "at least 32 random bytes, for example what `openssl rand -hex 32` prints";
+/// True for characters that are copied along unseen: a byte order mark, spaces of no width.
+pub(crate) fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{feff}' | '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{ad}')
+}
 
-/// A missing or unfit variable, as a sentence that names it and says what it should be.
-#[derive(Debug)]
+/// A variable that is missing or has an unusable value. The message names it and says what it should be.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
 pub struct Error(String);
 
 impl Error {
-    /// An error that reads as `sentence`.
-    pub fn new(sentence: String) -> Self {
-        Self(sentence)
+    /// Makes an error with this message.
+    pub fn new(message: String) -> Self {
+        Self(message)
     }
 }
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for Error {}
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn config<const N: usize>(variables: [(&str, &str); N]) -> Config {
-        Config::from_iter(variables)
-    }
-
-    fn sentence<T>(result: Result<T, Error>) -> String {
-        result.err().expect("an error").to_string()
+    #[test]
+    fn an_empty_variable_is_unset() {
+        let mut config = Config::from_iter([("A", ""), ("B", " \n")]);
+        assert_eq!((config.get("A"), config.get("B"), config.get("C")), (None, None, None));
+        config.set_default("A", "a");
+        assert_eq!(config.get("A"), Some("a"));
     }
 
     #[test]
-    fn a_missing_or_empty_variable_is_named() {
-        for variables in [config([]), config([("DATABASE_URL", ""), ("JWT_SECRET", "")])] {
-            assert!(sentence(Database::new(&variables)).starts_with("DATABASE_URL is not set"));
-            assert!(sentence(variables.jwt_secret()).starts_with("JWT_SECRET is not set"));
+    fn white_space_and_invisible_characters_at_the_ends_are_removed() {
+        for written in ["a b\n", "a b\r\n", " a b\t", "\u{feff}a b", "a b\u{200b}\n", "\u{a0}a b\u{a0}"] {
+            assert_eq!(Config::from_iter([("A", written)]).get("A"), Some("a b"), "{written:?}");
         }
     }
 
     #[test]
-    fn a_secret_of_31_bytes_is_refused_and_of_32_taken() {
-        let secret = "x".repeat(32);
-        assert_eq!(config([("JWT_SECRET", &secret)]).jwt_secret().unwrap(), secret);
-        for name in ["JWT_SECRET", "JWT_SECRET_PREVIOUS"] {
-            let config = config([(name, &"x".repeat(31))]);
-            let sentence = sentence(config.optional_secret(name));
-            assert!(sentence.starts_with(&format!("{name} is too short (31 bytes)")), "{sentence}");
-        }
-    }
-
-    #[test]
-    fn what_cannot_be_seen_at_the_ends_of_a_secret_does_not_belong_to_it_and_quotes_are_told() {
-        let secret = "0123456789abcdef".repeat(3);
-        for written in [
-            format!("{secret}\n"),
-            format!("{secret}\r\n"),
-            format!(" {secret}\t"),
-            format!("\u{feff}{secret}"),
-            format!("{secret}\u{200b}\n"),
-            format!("\u{a0}{secret}\u{a0}"),
-        ] {
-            assert_eq!(config([("JWT_SECRET", &written)]).jwt_secret().unwrap(), secret, "{written:?}");
-        }
+    fn quotes_around_a_value_are_refused() {
         for quote in ["\"", "'", "`"] {
-            let sentence =
-                sentence(config([("JWT_SECRET", &format!("{quote}{secret}{quote}\n"))]).jwt_secret());
-            assert_eq!(sentence, "JWT_SECRET stands in quotes, which do not belong to it: remove them");
+            let config = Config::from_iter([("A", format!("{quote}a{quote}\n"))]);
+            let error = config.unquoted("A").unwrap_err().to_string();
+            assert_eq!(error, "A is in quotes, which are not part of the value: remove them");
         }
-        assert_eq!(config([("BCRYPT_COST", "10\n")]).bcrypt_cost().unwrap(), 10);
-        assert!(sentence(config([("JWT_SECRET", " \n")]).jwt_secret()).starts_with("JWT_SECRET is not set"));
-    }
-
-    #[test]
-    fn the_demo_secret_is_refused_for_a_database_elsewhere() {
-        let with = |url| config([("JWT_SECRET", DEMO_JWT_SECRET), ("DATABASE_URL", url)]);
-        assert!(with("postgres://u:p@127.0.0.1/d").jwt_secret().is_ok());
-        let elsewhere =
-            with("postgresql://todo:secret@ep-cool-name-123456.eu-central-1.aws.neon.tech/neondb");
-        assert!(sentence(elsewhere.jwt_secret()).contains("public demo secret"));
-    }
-
-    #[test]
-    fn the_example_file_holds_the_demo_secret() {
-        let example = include_str!("../../.env.example");
-        assert!(example.contains(&format!("\nJWT_SECRET={DEMO_JWT_SECRET}\n")));
+        assert_eq!(Config::from_iter([("A", "\"")]).unquoted("A").unwrap(), Some("\""));
     }
 
     #[test]
     fn a_number_out_of_range_is_named_with_its_range() {
-        for cost in ["3", "17", "-1", "12.5", "twelve"] {
-            assert_eq!(
-                sentence(config([("BCRYPT_COST", cost)]).bcrypt_cost()),
-                format!("BCRYPT_COST is `{cost}`: it should be a whole number from 4 to 16")
-            );
+        for value in ["3", "17", "-1", "12.5", "twelve"] {
+            let error = Config::from_iter([("A", value)]).number("A", 12, 4..=16).unwrap_err().to_string();
+            assert_eq!(error, format!("A is `{value}`: it should be a whole number from 4 to 16"));
         }
-        assert_eq!(config([]).bcrypt_cost().unwrap(), 12);
-        assert_eq!(config([("ACCESS_TOKEN_TTL", "60")]).access_token_ttl().unwrap().as_secs(), 60);
-        assert!(config([("ACCESS_TOKEN_TTL", "0")]).access_token_ttl().is_err());
+        assert_eq!(Config::from_iter([("A", "10\n")]).number("A", 12, 4..=16).unwrap(), 10);
+        assert_eq!(Config::from_iter([("A", "")]).number("A", 12, 4..=16).unwrap(), 12);
     }
 }

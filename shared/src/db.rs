@@ -1,26 +1,26 @@
-//! The database: a pool of connections over rustls, one statement in one round trip, and what is done when it fails.
+//! The database: a pool of connections over rustls, and one statement in one round trip.
 //!
-//! Statements go out with [`query_typed`](tokio_postgres::Client::query_typed): unnamed, parsed, bound and
-//! executed in one message. That needs no prepared statement, so it works behind a pooler in transaction
-//! mode (Neon's `-pooler` host, PgBouncer), and costs one round trip even on a new connection.
+//! Statements go out with [`query_typed`](tokio_postgres::Client::query_typed): unnamed, and parsed, bound and executed in
+//! one message. That needs no prepared statement, so it works behind a pooler in transaction mode (Neon's `-pooler` host,
+//! PgBouncer), and costs one round trip even on a new connection.
 //!
-//! | fault | tried again? |
+//! | failure | retried? |
 //! |---|---|
 //! | no connection, for a reason that can pass (refused, reset, starting up, Neon's compute waking) | yes |
 //! | no connection, because there are too many | once |
 //! | no connection, for a reason that cannot pass (password, name, certificate, endpoint disabled) | no |
-//! | the connection was lost before the answer came | yes, unless it must not happen twice |
+//! | the connection was lost before the answer came | yes, unless the statement must not run twice |
 //! | serialization failure, deadlock: rolled back | yes |
 //! | no answer in time, cancelled, out of memory or disk | no |
 //! | refused: a constraint, an error of ours | no |
 
 mod connect;
+mod error;
 mod failure;
 mod tls;
 mod url;
 
 use std::{
-    convert::Infallible,
     pin::pin,
     sync::Arc,
     time::{Duration, Instant},
@@ -40,22 +40,21 @@ use tokio_postgres::{
     types::{ToSql, Type},
 };
 
-pub use self::url::Database;
-pub(crate) use self::url::is_invisible;
 use self::{
     connect::Connector,
-    failure::{Failure, Obstacle, describe},
+    failure::{ConnectError, StatementError, describe},
 };
+pub use self::{connect::connect, error::Error, url::Database};
 use crate::{Config, config, telemetry};
 
 /// A parameter of a statement: its value and its PostgreSQL type.
 pub type Param<'a> = (&'a (dyn ToSql + Sync), Type);
 
-/// How long a host may take to answer when a connection is opened, unless `connect_timeout` in the URL says less; and how
-/// long the network may leave what was sent unacknowledged before the connection counts as lost (Linux only).
+/// The time limit for a host to answer when a connection is opened, unless `connect_timeout` in the URL is less. Also the
+/// time that the network may leave sent bytes unacknowledged before the connection counts as lost (Linux only).
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long it may take to have a connection, waiting for a free place in the pool and all tries together. A suspended
+/// The time limit for getting a connection: waiting for a free place in the pool, and all attempts together. A suspended
 /// Neon compute wakes in a few hundred milliseconds ([Neon asks for 10 s or more][latency]); Aurora Serverless, once paused,
 /// [resumes in about 15 s][resume].
 ///
@@ -63,18 +62,18 @@ pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// [resume]: https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/aurora-serverless-v2-auto-pause.html
 pub const CONNECT_DEADLINE: Duration = Duration::from_secs(17);
 
-/// How long one statement may take.
+/// The time limit for one attempt at a statement.
 pub const STATEMENT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long all tries of a statement may take, their connections included. It stays inside
+/// The time limit for all attempts at a statement, their connections included. It is less than
 /// [`REQUEST_DEADLINE`](crate::middleware::REQUEST_DEADLINE).
 pub const DEADLINE: Duration = Duration::from_secs(20);
 
-/// How long a starting function waits for its first connection. Lambda allows 10 s for the whole init.
+/// The time that a starting function waits for its first connection. Lambda allows 10 s for the whole init.
 const WARM_UP_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Between tries: 25 to 50 ms, doubling up to 0.5 to 1 s. At random, so that functions that lost their connections together
-/// do not come back together.
+/// The delay between attempts: 25 to 50 ms, doubling up to 0.5 to 1 s. The jitter keeps functions that lost their
+/// connections together from coming back together.
 const BACKOFF: ExponentialBuilder = ExponentialBuilder::new()
     .with_min_delay(Duration::from_millis(25))
     .with_max_delay(Duration::from_millis(500))
@@ -82,7 +81,7 @@ const BACKOFF: ExponentialBuilder = ExponentialBuilder::new()
     .with_jitter()
     .without_max_times();
 
-/// Before the second and last try after "too many connections".
+/// The delay before the second and last attempt after "too many connections".
 const TOO_MANY_DELAY: Duration = Duration::from_millis(500);
 
 /// A pool of connections. Clones share it.
@@ -93,10 +92,10 @@ pub struct Db {
 }
 
 impl Db {
-    /// A pool for `DATABASE_URL`; nothing is connected yet.
+    /// Makes a pool for `DATABASE_URL`, and connects to nothing yet.
     ///
     /// # Errors
-    /// When the configuration is unfit, or the file that `sslrootcert` names cannot be read.
+    /// The configuration is unusable, or the file that `sslrootcert` names cannot be read.
     pub fn new(config: &Config) -> Result<Self, config::Error> {
         let database = Database::new(config)?;
         let max_connections = database.max_connections;
@@ -104,7 +103,7 @@ impl Db {
         let manager = Manager::from_connect(
             tokio_postgres::Config::new(), // the connector has its own
             connector.clone(),
-            // Looks only whether the connection is known to be closed: no round trip.
+            // Checks only whether the connection is known to be closed: no round trip.
             ManagerConfig { recycling_method: RecyclingMethod::Fast },
         );
         let pool = Pool::builder(manager)
@@ -116,197 +115,174 @@ impl Db {
         Ok(Self { pool, connector: Arc::new(connector) })
     }
 
-    /// Opens a connection ahead of the first request, for 2 s at the most. A failure is logged and nothing
-    /// more: the first request tries again.
+    /// Opens a connection before the first request, within 2 s. A failure is only logged: the first request tries again.
     pub async fn warm_up(&self) {
         match timeout(WARM_UP_TIMEOUT, self.connection()).await {
-            Ok(Ok(connection)) => give_back(connection),
+            Ok(Ok(connection)) => release(connection),
             Ok(Err(error)) => tracing::warn!("no database connection at start: {error}"),
             Err(_) => tracing::warn!("no database connection at start: none within {WARM_UP_TIMEOUT:?}"),
         }
     }
 
-    /// Runs one statement in one round trip and returns its rows. Where an answer is lost the statement is sent again, so
-    /// it must be one that can be carried out twice as well as once.
+    /// Runs a statement in one round trip and returns its first row, if any. If an answer is lost the statement is sent
+    /// again, so running it twice must have the same effect as running it once.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] when no connection can be had or the database cannot do it now; [`Error::Unanswered`] when the
-    /// answer does not come in time; [`Error::Statement`] when PostgreSQL refuses the statement.
-    pub async fn query(&self, sql: &str, params: &[Param<'_>]) -> Result<Vec<Row>, Error> {
-        Ok(self.rows(sql, params, Repeat::WhenLost).await?.0)
-    }
-
-    /// As [`Db::query`], but hands each row to `take` as it arrives, to be made part of what is returned, and keeps none.
-    /// The first error of `take` is the inner result: no more rows are read then, and the connection is closed. When the
-    /// statement is sent again, it begins anew.
-    ///
-    /// # Errors
-    /// As [`Db::query`].
-    pub async fn query_each<T: Default, E>(
-        &self,
-        sql: &str,
-        params: &[Param<'_>],
-        take: impl FnMut(&mut T, Row) -> Result<(), E>,
-    ) -> Result<Result<T, E>, Error> {
-        Ok(self.send(sql, params, Repeat::WhenLost, take).await?.0)
-    }
-
-    /// As [`Db::query`], and returns the first row, if any.
-    ///
-    /// # Errors
-    /// As [`Db::query`].
+    /// [`Error::Unavailable`] if there is no connection or the database cannot run it now; [`Error::Unanswered`] if the
+    /// answer does not come in time; [`Error::Statement`] if PostgreSQL refuses the statement.
     pub async fn query_opt(&self, sql: &str, params: &[Param<'_>]) -> Result<Option<Row>, Error> {
-        Ok(self.query(sql, params).await?.into_iter().next())
+        let (row, _) = self.query_opt_resent(sql, params).await?;
+        Ok(row)
     }
 
-    /// As [`Db::query_opt`], and tells whether an answer was lost, so that the statement may have been carried out before.
+    /// Runs a statement like [`query_opt`](Self::query_opt). The flag is true if an answer was lost, so that the statement
+    /// may have run before the run that the row is from.
     ///
     /// # Errors
-    /// As [`Db::query`].
-    pub async fn query_opt_again(
+    /// See [`query_opt`](Self::query_opt).
+    pub async fn query_opt_resent(
         &self,
         sql: &str,
         params: &[Param<'_>],
     ) -> Result<(Option<Row>, bool), Error> {
-        let (rows, another_was_lost) = self.rows(sql, params, Repeat::WhenLost).await?;
-        Ok((rows.into_iter().next(), another_was_lost))
+        self.send(sql, params, Resend::Always, keep_first).await
     }
 
-    /// As [`Db::query_opt`], for a statement that must not be carried out twice: it is not sent again if it may have
+    /// Runs a statement that must not run twice like [`query_opt`](Self::query_opt): it is not sent again if it may have
     /// arrived.
     ///
     /// # Errors
-    /// As [`Db::query`]; and [`Error::Unanswered`] as soon as the connection is lost.
+    /// See [`query_opt`](Self::query_opt); also [`Error::Unanswered`] as soon as the connection is lost.
     pub async fn query_opt_once(&self, sql: &str, params: &[Param<'_>]) -> Result<Option<Row>, Error> {
-        Ok(self.rows(sql, params, Repeat::UnlessSent).await?.0.into_iter().next())
+        let (row, _) = self.send(sql, params, Resend::Never, keep_first).await?;
+        Ok(row)
     }
 
-    async fn rows(&self, sql: &str, params: &[Param<'_>], repeat: Repeat) -> Result<(Vec<Row>, bool), Error> {
-        let keep = |rows: &mut Vec<Row>, row| {
-            rows.push(row);
-            Ok::<_, Infallible>(())
-        };
-        let (Ok(rows), another_was_lost) = self.send(sql, params, repeat, keep).await?;
-        Ok((rows, another_was_lost))
-    }
-
-    /// What was made of the rows, and whether another answer to the same statement was lost, which was sent again.
-    async fn send<T: Default, E>(
+    /// Runs a statement like [`query_opt`](Self::query_opt), and returns what `take` makes of its rows, each as it arrives.
+    /// After an error of `take` no more rows are read, and the connection is closed. If the statement is sent again, it
+    /// starts from `T::default()`.
+    ///
+    /// # Errors
+    /// See [`query_opt`](Self::query_opt), and those of `take`.
+    pub async fn query_each<T: Default, E: From<Error>>(
         &self,
         sql: &str,
         params: &[Param<'_>],
-        repeat: Repeat,
         take: impl FnMut(&mut T, Row) -> Result<(), E>,
-    ) -> Result<(Result<T, E>, bool), Error> {
-        let started = Instant::now();
-        let result = timeout(DEADLINE, self.send_until_answered(sql, params, repeat, take)).await;
-        telemetry::note(|notes| notes.database += started.elapsed());
-        result.unwrap_or_else(|_| Err(Error::Unanswered(format!("no answer within {DEADLINE:?}"))))
+    ) -> Result<T, E> {
+        let (taken, _) = self.send(sql, params, Resend::Always, take).await?;
+        Ok(taken)
     }
 
-    async fn send_until_answered<T: Default, E>(
+    /// Sends a statement until it is answered. The flag is true if an answer was lost.
+    async fn send<T: Default, E: From<Error>>(
         &self,
         sql: &str,
         params: &[Param<'_>],
-        repeat: Repeat,
+        resend: Resend,
         mut take: impl FnMut(&mut T, Row) -> Result<(), E>,
-    ) -> Result<(Result<T, E>, bool), Error> {
-        let mut delays = BACKOFF.build();
-        let mut another_was_lost = false;
-        loop {
-            let unable = move |reason| match another_was_lost {
-                true => Error::Unanswered(reason),
-                false => Error::Unavailable(reason),
-            };
-            let connection = self.connection().await.map_err(unable)?;
-            let Ok(answer) = timeout(STATEMENT_TIMEOUT, ask(&connection, sql, params, &mut take)).await
-            else {
-                return Err(Error::Unanswered(format!("no answer within {STATEMENT_TIMEOUT:?}")));
-            };
-            let error = match answer {
-                Ok(taken) => {
-                    if taken.is_ok() {
-                        give_back(connection);
+    ) -> Result<(T, bool), E> {
+        let started = Instant::now();
+        let attempts = async {
+            let mut delays = BACKOFF.build();
+            let mut was_lost = false;
+            loop {
+                let unavailable = move |reason| match was_lost {
+                    true => Error::Unanswered(reason),
+                    false => Error::Unavailable(reason),
+                };
+                let connection = self.connection().await.map_err(unavailable)?;
+                let answer =
+                    timeout(STATEMENT_TIMEOUT, query_once(&connection, sql, params, &mut take)).await;
+                let error = match answer {
+                    Err(_) => {
+                        let reason = format!("no answer within {STATEMENT_TIMEOUT:?}");
+                        return Err(Error::Unanswered(reason).into());
                     }
-                    return Ok((taken, another_was_lost));
+                    Ok(Ok(taken)) => {
+                        if taken.is_ok() {
+                            release(connection);
+                        }
+                        return taken.map(|taken| (taken, was_lost));
+                    }
+                    Ok(Err(error)) => error,
+                };
+                // An ERROR ends the statement, and anything worse the connection.
+                if error.as_db_error().is_some_and(|error| error.parsed_severity() == Some(Severity::Error)) {
+                    release(connection);
+                } else {
+                    drop(connection);
                 }
-                Err(error) => error,
-            };
-            // An ERROR ends the statement, and anything worse the connection.
-            if error.as_db_error().is_some_and(|error| error.parsed_severity() == Some(Severity::Error)) {
-                give_back(connection);
-            } else {
-                drop(connection);
-            }
-            match Failure::of(&error) {
-                Failure::Lost if repeat == Repeat::UnlessSent => {
-                    return Err(Error::Unanswered(describe(&error)));
+                match StatementError::of(&error) {
+                    StatementError::Lost if resend == Resend::Never => {
+                        return Err(Error::Unanswered(describe(&error)).into());
+                    }
+                    StatementError::Lost => was_lost = true,
+                    StatementError::RolledBack => {}
+                    StatementError::Stopped => return Err(unavailable(describe(&error)).into()),
+                    StatementError::Refused => return Err(Error::Statement(error).into()),
                 }
-                Failure::Lost => another_was_lost = true,
-                Failure::RolledBack => {}
-                Failure::Stopped => return Err(unable(describe(&error))),
-                Failure::Refused => return Err(Error::Statement(error)),
+                tracing::warn!("a statement is sent again: {}", describe(&error));
+                telemetry::record(|fields| fields.resent += 1);
+                sleep(delays.next().unwrap_or_default()).await;
             }
-            tracing::warn!("a statement is sent again: {}", describe(&error));
-            telemetry::note(|notes| notes.resent += 1);
-            sleep(delays.next().unwrap_or_default()).await;
-        }
+        };
+        let answer = timeout(DEADLINE, attempts).await;
+        telemetry::record(|fields| fields.database += started.elapsed());
+        answer.unwrap_or_else(|_| Err(Error::Unanswered(format!("no answer within {DEADLINE:?}")).into()))
     }
 
-    /// A connection that is not known to be closed, or why there is none.
+    /// Returns a connection that is not known to be closed, or the reason why there is none.
     async fn connection(&self) -> Result<Connection, String> {
-        let mut last = None;
-        match timeout(CONNECT_DEADLINE, self.connect_until_connected(&mut last)).await {
-            Ok(connection) => connection,
-            Err(_) => {
-                let reason = last.as_deref().unwrap_or("all that this process may have are in use");
-                Err(format!("no connection within {CONNECT_DEADLINE:?}: {reason}"))
+        let mut last_reason = None;
+        let attempts = async {
+            let mut delays = BACKOFF.build();
+            let mut were_too_many = false;
+            loop {
+                if self.pool.status().available > 0 {
+                    // A function that was frozen learns that its connection was closed meanwhile only when the connection's
+                    // own task runs. If the news has arrived, two turns of the executor are enough.
+                    yield_now().await;
+                    yield_now().await;
+                }
+                let error = match self.pool.get().await {
+                    Ok(connection) => return Ok(scopeguard::guard(connection, close as fn(Object))),
+                    Err(error) => error,
+                };
+                let (kind, reason) = self.connector.explain(&error);
+                let delay = match kind {
+                    ConnectError::Transient => delays.next().unwrap_or_default(),
+                    // Others may have left by then.
+                    ConnectError::TooMany if !were_too_many => TOO_MANY_DELAY,
+                    ConnectError::TooMany | ConnectError::Permanent => return Err(reason),
+                };
+                were_too_many = kind == ConnectError::TooMany;
+                last_reason = Some(reason);
+                sleep(delay).await;
             }
-        }
-    }
-
-    async fn connect_until_connected(&self, last: &mut Option<String>) -> Result<Connection, String> {
-        let mut delays = BACKOFF.build();
-        let mut were_too_many = false;
-        loop {
-            if self.pool.status().available > 0 {
-                // A function that was frozen learns that its connection was closed meanwhile only once the
-                // connection's own task has run. If the news has arrived, two turns of the executor are enough.
-                yield_now().await;
-                yield_now().await;
-            }
-            let error = match self.pool.get().await {
-                Ok(connection) => return Ok(scopeguard::guard(connection, close as fn(Object))),
-                Err(error) => error,
-            };
-            let (obstacle, reason) = self.connector.explain(&error);
-            let delay = match obstacle {
-                Obstacle::Passes => delays.next().unwrap_or_default(),
-                // When others may have left.
-                Obstacle::TooMany if !were_too_many => TOO_MANY_DELAY,
-                Obstacle::TooMany | Obstacle::Stays => return Err(reason),
-            };
-            were_too_many = obstacle == Obstacle::TooMany;
-            *last = Some(reason);
-            sleep(delay).await;
-        }
+        };
+        timeout(CONNECT_DEADLINE, attempts).await.map_err(|_| {
+            let reason = last_reason.as_deref().unwrap_or("all connections of this process are in use");
+            format!("no connection within {CONNECT_DEADLINE:?}: {reason}")
+        })?
     }
 }
 
-/// A connection in use. It is closed unless it is [given back](give_back): it may be broken, or still have an answer to
-/// give that nobody waits for (a request that is given up in the middle of a statement drops it).
+/// A connection in use. It is closed when it is dropped, unless it is [released](release): it may be broken, or still have
+/// an answer to give that nobody waits for (a request that is cancelled during a statement drops it).
 type Connection = ScopeGuard<Object, fn(Object)>;
 
 fn close(connection: Object) {
     drop(Object::take(connection));
 }
 
-fn give_back(connection: Connection) {
+/// Gives a connection back to the pool.
+fn release(connection: Connection) {
     drop(ScopeGuard::into_inner(connection));
 }
 
-/// One statement, sent once.
-async fn ask<T: Default, E>(
+/// Sends a statement once. The inner error is that of `take`.
+async fn query_once<T: Default, E>(
     client: &Client,
     sql: &str,
     params: &[Param<'_>],
@@ -323,61 +299,14 @@ async fn ask<T: Default, E>(
     Ok(Ok(taken))
 }
 
-/// Whether a statement may be sent again when its answer was lost.
+fn keep_first(first: &mut Option<Row>, row: Row) -> Result<(), Error> {
+    first.get_or_insert(row);
+    Ok(())
+}
+
+/// Whether a statement is sent again after its answer was lost, when it may have run.
 #[derive(Clone, Copy, PartialEq)]
-enum Repeat {
-    WhenLost,
-    UnlessSent,
+enum Resend {
+    Always,
+    Never,
 }
-
-/// A single connection outside the pool, with the pool's TLS rules: for migrations and seeds.
-///
-/// # Errors
-/// When the configuration is unfit or the database cannot be reached within 5 s for each host.
-pub async fn connect(database: &Database) -> Result<Client, Error> {
-    let connector =
-        Connector::new(database.clone()).map_err(|error| Error::Unavailable(error.to_string()))?;
-    let deadline = connector.deadline();
-    let (client, _) = timeout(deadline, connector.open())
-        .await
-        .map_err(|_| Error::Unavailable(format!("no connection within {deadline:?}")))?
-        .map_err(|error| Error::Unavailable(describe(&error)))?;
-    Ok(client)
-}
-
-/// Why a statement has no rows to show. The texts are for the log: they hold no value of a statement and no password.
-#[derive(Debug)]
-pub enum Error {
-    /// The database cannot be reached or is too busy. Nothing was done.
-    Unavailable(String),
-    /// No answer came. The statement may have been carried out, or be yet.
-    Unanswered(String),
-    /// PostgreSQL refused the statement, or its answer is not what the code expects.
-    Statement(tokio_postgres::Error),
-}
-
-impl Error {
-    /// The name of the constraint that the statement would have broken.
-    pub fn constraint(&self) -> Option<&str> {
-        match self {
-            Error::Statement(error) => error.as_db_error()?.constraint(),
-            Error::Unavailable(_) | Error::Unanswered(_) => None,
-        }
-    }
-}
-
-/// For the log. PostgreSQL's message and detail are left out: they may quote what a user sent.
-impl std::fmt::Display for Error {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Error::Unavailable(reason) | Error::Unanswered(reason) => f.write_str(reason),
-            Error::Statement(error) => match error.as_db_error() {
-                Some(error) => write!(f, "SQLSTATE {}", error.code().code())
-                    .and_then(|()| error.constraint().map_or(Ok(()), |name| write!(f, ", {name}"))),
-                None => write!(f, "{error}"),
-            },
-        }
-    }
-}
-
-impl std::error::Error for Error {}

@@ -239,6 +239,14 @@ impl From<tokio_postgres::Error> for Error {
     }
 }
 
+/// An answer that cannot be written as JSON: a fault of ours.
+impl From<serde_json::Error> for Error {
+    fn from(error: serde_json::Error) -> Self {
+        tracing::error!(%error, "an answer cannot be written as JSON");
+        Self::Internal
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

@@ -12,9 +12,17 @@ use ring::hmac;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{Config, config, error::Error, telemetry, user::User};
+use crate::{Config, config, db::Database, error::Error, telemetry, user::User};
 
-/// How far the clocks of two machines may be apart, in seconds.
+/// The secret that signs the tokens in `events/`. It is public, so it is accepted only with a database on this machine.
+pub const DEMO_SECRET: &str = "demo-secret-for-local-events-only-0123456789abcdef";
+
+/// The smallest secret, in bytes: a key for HS256 is at least as long as the hash's output (RFC 7518 §3.2).
+const SECRET_MIN_BYTES: usize = 32;
+
+const SECRET_FORM: &str = "at least 32 random bytes, for example what `openssl rand -hex 32` prints";
+
+/// The difference allowed between the clocks of two machines, in seconds.
 const LEEWAY: i64 = 5;
 
 /// Signs tokens.
@@ -24,14 +32,14 @@ pub struct Issuer {
     ttl: Duration,
 }
 
-/// Verifies tokens, of the present secret and of the one before.
+/// Verifies tokens that were signed with the present or the previous secret.
 #[derive(Clone)]
 pub struct Verifier {
     keys: Arc<[DecodingKey]>,
     validation: Arc<Validation>,
 }
 
-/// What sign-up and login answer (RFC 6749 §5.1), with the user beside it.
+/// The answer to a sign-up or login: an access token (RFC 6749 §5.1), and the user.
 #[derive(Serialize)]
 pub struct Session {
     access_token: String,
@@ -57,24 +65,26 @@ struct VerifiedClaims {
 }
 
 impl Issuer {
-    /// An issuer that signs with `JWT_SECRET` tokens that are good for `ACCESS_TOKEN_TTL`.
+    /// Reads `JWT_SECRET` and `ACCESS_TOKEN_TTL`, the lifetime of a token in seconds (1 to 315,360,000, default 604,800, a
+    /// week).
     ///
     /// # Errors
-    /// When either variable is unfit.
+    /// A variable is missing or unusable.
     pub fn new(config: &Config) -> Result<Self, config::Error> {
         install_provider();
+        let ttl = config.number("ACCESS_TOKEN_TTL", 604_800, 1..=315_360_000)?;
         Ok(Self {
-            key: Arc::new(EncodingKey::from_secret(config.jwt_secret()?.as_bytes())),
-            ttl: config.access_token_ttl()?,
+            key: Arc::new(EncodingKey::from_secret(secret(config)?.as_bytes())),
+            ttl: Duration::from_secs(ttl),
         })
     }
 
-    /// A token for `user` that is good from `now` on, and the answer that carries it.
+    /// Signs a token for `user` that is valid from `now` on.
     ///
     /// # Errors
-    /// [`Error::Internal`] when it cannot be signed.
+    /// [`Error::Internal`] if it cannot be signed.
     pub fn session(&self, user: User, now: Timestamp) -> Result<Session, Error> {
-        telemetry::note(|notes| notes.user_id = Some(user.id));
+        telemetry::record(|fields| fields.user_id = Some(user.id));
         let iat = now.as_second();
         let expires_in = self.ttl.as_secs();
         let claims = IssuedClaims {
@@ -93,23 +103,22 @@ impl Issuer {
 }
 
 impl Verifier {
-    /// A verifier for tokens of `JWT_SECRET` and, when it is set, `JWT_SECRET_PREVIOUS`.
+    /// Reads `JWT_SECRET` and, if it is set, `JWT_SECRET_PREVIOUS`, which verifies tokens while a secret is being replaced.
     ///
     /// # Errors
-    /// When either variable is unfit.
+    /// A variable is missing or unusable.
     pub fn new(config: &Config) -> Result<Self, config::Error> {
         install_provider();
-        let keys = [Some(config.jwt_secret()?), config.jwt_secret_previous()?];
+        let keys = [Some(secret(config)?), optional_secret(config, "JWT_SECRET_PREVIOUS")?];
         let keys = keys.into_iter().flatten().map(|secret| DecodingKey::from_secret(secret.as_bytes()));
-        // The library reads the system's clock and, by default, allows 60 s of leeway and ignores `nbf`:
-        // times are checked in `verify`.
+        // `verify` checks the times: the library reads the system's clock, allows 60 s of leeway and ignores `nbf`.
         let mut validation = Validation::new(Algorithm::HS256);
         validation.validate_exp = false;
         validation.required_spec_claims.clear();
         Ok(Self { keys: keys.collect(), validation: Arc::new(validation) })
     }
 
-    /// The user a token is for, if it is good at `now`. Why it is not good is nobody's business.
+    /// Returns the user of a token that is valid at `now`, and no reason for one that is not.
     pub fn verify(&self, token: &str, now: Timestamp) -> Option<Uuid> {
         let decode = |key| jsonwebtoken::decode::<VerifiedClaims>(token, key, &self.validation).ok();
         let token = self.keys.iter().find_map(decode)?;
@@ -118,16 +127,38 @@ impl Verifier {
         let VerifiedClaims { sub, exp, nbf } = token.claims;
         let in_time =
             now < exp.saturating_add(LEEWAY) && nbf.is_none_or(|nbf| nbf <= now.saturating_add(LEEWAY));
-        // RFC 7515 §4.1.11: a `crit` that is not understood makes the token invalid, and we understand none.
-        // RFC 8725 §3.11: another `typ` is a token for another use.
+        // RFC 7515 §4.1.11: an extension in `crit` that is not understood makes the token invalid; we understand none.
+        // RFC 8725 §3.11: another `typ` means a token for another use.
         let ours =
             token.header.crit.is_none() && token.header.typ.is_none_or(|typ| typ.eq_ignore_ascii_case("JWT"));
         (in_time && ours).then_some(sub)
     }
 }
 
-/// jsonwebtoken's own back ends are aws-lc-rs, large and slow to start, and RustCrypto with its `rsa`
-/// (RUSTSEC-2023-0071). HMAC is all we need, and ring is here for TLS already.
+/// Reads `JWT_SECRET`.
+fn secret(config: &Config) -> Result<&str, config::Error> {
+    optional_secret(config, "JWT_SECRET")?.ok_or_else(|| config.missing("JWT_SECRET", SECRET_FORM))
+}
+
+fn optional_secret<'a>(config: &'a Config, name: &str) -> Result<Option<&'a str>, config::Error> {
+    let Some(secret) = config.unquoted(name)? else { return Ok(None) };
+    if secret.len() < SECRET_MIN_BYTES {
+        let length = secret.len();
+        return Err(config::Error::new(format!(
+            "{name} is too short ({length} bytes): it should be {SECRET_FORM}"
+        )));
+    }
+    if secret == DEMO_SECRET && !Database::new(config)?.is_local() {
+        return Err(config::Error::new(format!(
+            "{name} is the public demo secret, which is refused unless the database is on this machine: it should be \
+             {SECRET_FORM}"
+        )));
+    }
+    Ok(Some(secret))
+}
+
+/// Installs ring, which is here for TLS already, as jsonwebtoken's back end. Its own are aws-lc-rs, which is large and slow
+/// to start, and RustCrypto, whose `rsa` has RUSTSEC-2023-0071. HMAC is all that is needed.
 fn install_provider() {
     static PROVIDER: CryptoProvider = CryptoProvider {
         signer_factory: |algorithm, key| {
@@ -138,7 +169,7 @@ fn install_provider() {
         },
         key_utils: KeyUtils::new_unimplemented(),
     };
-    // An error says that it is installed already, by an earlier call.
+    // An error means that an earlier call has installed it.
     let _ = PROVIDER.install_default();
 }
 
@@ -188,6 +219,55 @@ mod tests {
     const PREVIOUS: &str = "fedcba9876543210fedcba9876543210";
     const USER: Uuid = Uuid::from_u128(0x019b_c000_0000_7000_8000_0000_0000_0001);
     const NOW: i64 = 1_800_000_000;
+
+    /// The error of reading `JWT_SECRET` and `JWT_SECRET_PREVIOUS`.
+    fn error<const N: usize>(variables: [(&str, &str); N]) -> String {
+        Verifier::new(&Config::from_iter(variables)).err().expect("an error").to_string()
+    }
+
+    #[test]
+    fn a_missing_or_empty_secret_is_named() {
+        assert!(error([]).starts_with("JWT_SECRET is not set"));
+        assert!(error([("JWT_SECRET", " \n")]).starts_with("JWT_SECRET is not set"));
+    }
+
+    #[test]
+    fn a_secret_has_at_least_32_bytes() {
+        let (short, long) = ("x".repeat(31), "x".repeat(32));
+        assert_eq!(secret(&Config::from_iter([("JWT_SECRET", &long)])).unwrap(), long);
+        assert!(error([("JWT_SECRET", &short)]).starts_with("JWT_SECRET is too short (31 bytes)"));
+        let error = error([("JWT_SECRET", &long), ("JWT_SECRET_PREVIOUS", &short)]);
+        assert!(error.starts_with("JWT_SECRET_PREVIOUS is too short (31 bytes)"), "{error}");
+    }
+
+    #[test]
+    fn the_newline_of_a_secrets_file_is_not_part_of_the_secret_and_quotes_are_refused() {
+        let config = Config::from_iter([("JWT_SECRET", format!("{SECRET}\n"))]);
+        assert_eq!(secret(&config).unwrap(), SECRET);
+        assert!(error([("JWT_SECRET", &format!("'{SECRET}'"))]).starts_with("JWT_SECRET is in quotes"));
+    }
+
+    #[test]
+    fn the_demo_secret_is_refused_for_a_remote_database() {
+        let with = |url| Config::from_iter([("JWT_SECRET", DEMO_SECRET), ("DATABASE_URL", url)]);
+        assert!(secret(&with("postgres://u:p@127.0.0.1/d")).is_ok());
+        let remote = with("postgresql://todo:secret@ep-cool-name-123456.eu-central-1.aws.neon.tech/neondb");
+        assert!(secret(&remote).unwrap_err().to_string().contains("public demo secret"));
+    }
+
+    #[test]
+    fn the_example_file_holds_the_demo_secret() {
+        let example = include_str!("../../.env.example");
+        assert!(example.contains(&format!("\nJWT_SECRET={DEMO_SECRET}\n")));
+    }
+
+    #[test]
+    fn the_lifetime_of_a_token_is_at_least_a_second() {
+        let issuer =
+            |ttl| Issuer::new(&Config::from_iter([("JWT_SECRET", SECRET), ("ACCESS_TOKEN_TTL", ttl)]));
+        assert_eq!(issuer("60").unwrap().ttl.as_secs(), 60);
+        assert!(issuer("0").is_err());
+    }
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()

@@ -24,7 +24,7 @@ use uuid::Uuid;
 use crate::{
     Cors, Error, Prefix,
     extract::Json,
-    telemetry::{self, Answered},
+    telemetry::{self, RequestLog},
 };
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -42,7 +42,7 @@ static IS_FIRST: AtomicBool = AtomicBool::new(true);
 pub fn with_middleware(
     routes: Router,
     cors: Cors,
-    log: impl Fn(&Answered) + Clone + Send + Sync + 'static,
+    log: impl Fn(&RequestLog) + Clone + Send + Sync + 'static,
 ) -> Router {
     let answer = middleware::from_fn(move |request, next| {
         answer(request, next, cors.clone(), IS_FIRST.swap(false, Ordering::Relaxed), log.clone())
@@ -56,7 +56,7 @@ async fn answer(
     next: Next,
     cors: Cors,
     cold_start: bool,
-    log: impl Fn(&Answered),
+    log: impl Fn(&RequestLog),
 ) -> Response {
     let started = Instant::now();
     let request_id = request_id(&request);
@@ -66,7 +66,7 @@ async fn answer(
     let span = tracing::info_span!("request", request_id, lambda_request_id);
     async {
         let answering = timeout(REQUEST_DEADLINE, AssertUnwindSafe(answer_to(request, next)).catch_unwind());
-        let (answer, notes) = telemetry::noted(answering).await;
+        let (answer, fields) = telemetry::recorded(answering).await;
         let mut response = match answer {
             Ok(Ok(response)) => response,
             // The panic hook has logged where. What the panic says may quote what was sent.
@@ -91,18 +91,18 @@ async fn answer(
         }
         add_headers(response.headers_mut(), &request_id);
         cors.add_to(&mut response);
-        log(&Answered {
+        log(&RequestLog {
             request_id: &request_id,
             lambda_request_id: lambda_request_id.as_deref(),
             method: method.as_str(),
-            route: notes.route.as_ref().map(MatchedPath::as_str),
+            route: fields.route.as_ref().map(MatchedPath::as_str),
             status: response.status().as_u16(),
             code: error.as_ref().map(Error::code),
             duration: started.elapsed(),
-            database: notes.database,
-            resent: notes.resent,
+            database: fields.database,
+            resent: fields.resent,
             cold_start,
-            user_id: notes.user_id,
+            user_id: fields.user_id,
         });
         response
     }
@@ -136,7 +136,7 @@ pub(crate) fn error_response(error: &Error, request_id: &str) -> Response {
 }
 
 async fn note_route(route: Option<MatchedPath>, request: Request, next: Next) -> Response {
-    telemetry::note(|notes| notes.route = route);
+    telemetry::record(|fields| fields.route = route);
     next.run(request).await
 }
 

@@ -22,7 +22,7 @@ use tracing_subscriber::filter::LevelFilter;
 
 use crate::{
     Config, Cors, Db, Error, config, foreign, middleware, ssm,
-    telemetry::{self, Answered},
+    telemetry::{self, RequestLog},
     with_middleware,
 };
 
@@ -50,9 +50,9 @@ fn serve(init: impl AsyncFnOnce(Config) -> Result<Router, config::Error>) -> Exi
     let config = Config::from_env();
     init_log(&config);
     let function = config.get("AWS_LAMBDA_FUNCTION_NAME").unwrap_or("unknown").to_owned();
-    let log = move |answered: &Answered| telemetry::to_cloudwatch(&function, answered);
-    let running = executor(&config).and_then(|executor| {
-        executor.block_on(async {
+    let log = move |answered: &RequestLog| telemetry::to_cloudwatch(&function, answered);
+    let running = tokio_runtime(&config).and_then(|runtime| {
+        runtime.block_on(async {
             // Without it lambda_runtime panics.
             if config.get("AWS_LAMBDA_RUNTIME_API").is_none() {
                 return Err(config::Error::new(
@@ -80,14 +80,22 @@ fn serve(init: impl AsyncFnOnce(Config) -> Result<Router, config::Error>) -> Exi
     }
 }
 
-/// Threads cost memory and a little time, so there are no more than it takes.
-fn executor(config: &Config) -> Result<Runtime, config::Error> {
-    let mut executor = match config.max_concurrency()? {
+/// Reads `AWS_LAMBDA_MAX_CONCURRENCY`: the number of requests that this process answers at a time (1 to 10,000, default 1).
+/// Lambda sets it on [Managed Instances][lmi].
+///
+/// [lmi]: https://docs.aws.amazon.com/lambda/latest/dg/lambda-managed-instances.html
+pub(crate) fn max_concurrency(config: &Config) -> Result<usize, config::Error> {
+    config.number("AWS_LAMBDA_MAX_CONCURRENCY", 1, 1..=10_000)
+}
+
+/// Builds tokio's runtime, with threads only if requests come at the same time: they cost memory and a little time.
+fn tokio_runtime(config: &Config) -> Result<Runtime, config::Error> {
+    let mut builder = match max_concurrency(config)? {
         1 => Builder::new_current_thread(),
         _ => Builder::new_multi_thread(),
     };
-    let executor = executor.enable_all().build();
-    executor.map_err(|error| config::Error::new(format!("the executor cannot be started: {error}")))
+    let runtime = builder.enable_all().build();
+    runtime.map_err(|error| config::Error::new(format!("tokio's runtime cannot be started: {error}")))
 }
 
 /// All that can be done before the first event. The database is connected to from the moment its URL is known.
@@ -121,7 +129,7 @@ async fn init(
 pub fn answer_events(
     routes: Router,
     cors: Cors,
-    log: impl Fn(&Answered) + Clone + Send + Sync + 'static,
+    log: impl Fn(&RequestLog) + Clone + Send + Sync + 'static,
 ) -> impl Service<
     LambdaEvent<Box<RawValue>>,
     Response = ApiGatewayV2httpResponse,

@@ -22,7 +22,12 @@ const DEADLINE: Duration = Duration::from_secs(4);
 /// The path is not one, or the parameters cannot be read within 4 s, a second try included. The sentence names them, and never
 /// a value.
 pub(crate) async fn complete(config: &mut Config, names: &[&str]) -> Result<(), config::Error> {
-    let Some(path) = config.parameter_path()?.map(str::to_owned) else { return Ok(()) };
+    let Some(path) = config.get("SSM_PARAMETER_PATH").map(str::to_owned) else { return Ok(()) };
+    if !path.starts_with('/') || path.ends_with('/') {
+        return Err(config::Error::new(format!(
+            "SSM_PARAMETER_PATH is `{path}`: it should be a path such as /todo/prod, without a slash at its end"
+        )));
+    }
     let missing = names.iter().filter(|name| config.get(name).is_none());
     let parameters: Vec<_> = missing.map(|name| format!("{path}/{name}")).collect();
     if parameters.is_empty() {

@@ -16,7 +16,7 @@ pub const NAMESPACE: &str = "serverless-todo";
 
 /// A request that has been answered.
 #[derive(Debug, Serialize)]
-pub struct Answered<'a> {
+pub struct RequestLog<'a> {
     /// API Gateway's id, which the client has in `X-Request-Id`.
     pub request_id: &'a str,
     /// Lambda's id of the invocation, by which its own lines name it, such as those of a crash or a time-out.
@@ -44,8 +44,8 @@ pub struct Answered<'a> {
 }
 
 /// Writes the line for a person who watches `cargo dev`.
-pub fn to_terminal(answered: &Answered) {
-    let Answered { method, route, status, code, duration, database, .. } = *answered;
+pub fn to_terminal(answered: &RequestLog) {
+    let RequestLog { method, route, status, code, duration, database, .. } = *answered;
     tracing::info!(
         "{method} {} {status} {} in {:.1} ms, database {:.1} ms",
         route.unwrap_or("(no route)"),
@@ -60,19 +60,19 @@ pub fn to_terminal(answered: &Answered) {
 /// left out, as each metric has its price.
 ///
 /// [emf]: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
-pub fn to_cloudwatch(function: &str, answered: &Answered) {
+pub fn to_cloudwatch(function: &str, answered: &RequestLog) {
     // Whole and at once, so that no other line comes between. If nobody reads the log, the answer goes out all the same.
     let _ = std::io::stdout().write_all(cloudwatch_line(function, answered, Timestamp::now()).as_bytes());
 }
 
-fn cloudwatch_line(function: &str, answered: &Answered, now: Timestamp) -> String {
+fn cloudwatch_line(function: &str, answered: &RequestLog, now: Timestamp) -> String {
     #[derive(Serialize)]
     struct Line<'a> {
         timestamp: Timestamp,
         level: &'static str,
         message: &'static str,
         #[serde(flatten)]
-        answered: &'a Answered<'a>,
+        answered: &'a RequestLog<'a>,
         #[serde(rename = "FunctionName")]
         function: &'a str,
         #[serde(flatten)]
@@ -121,29 +121,29 @@ fn millis(duration: Duration) -> f64 {
 }
 
 tokio::task_local! {
-    static NOTES: RefCell<Notes>;
+    static FIELDS: RefCell<Fields>;
 }
 
-/// What is learnt of a request on its way, in places that know nothing of its answer.
+/// The parts of a [`RequestLog`] that are known only where the request is handled.
 #[derive(Default)]
-pub(crate) struct Notes {
+pub(crate) struct Fields {
     pub(crate) route: Option<MatchedPath>,
     pub(crate) user_id: Option<Uuid>,
     pub(crate) database: Duration,
     pub(crate) resent: u32,
 }
 
-/// Notes something of the request that is being answered; outside of one there is nothing to note.
-pub(crate) fn note(change: impl FnOnce(&mut Notes)) {
-    let _ = NOTES.try_with(|notes| change(&mut notes.borrow_mut()));
+/// Changes the fields of the request that is being handled. Does nothing outside a request.
+pub(crate) fn record(change: impl FnOnce(&mut Fields)) {
+    let _ = FIELDS.try_with(|fields| change(&mut fields.borrow_mut()));
 }
 
-/// Waits for an answer, and returns it with what was noted meanwhile.
-pub(crate) async fn noted<T>(answering: impl Future<Output = T>) -> (T, Notes) {
-    NOTES
+/// Waits for an answer, and returns it with the fields that were recorded meanwhile.
+pub(crate) async fn recorded<T>(answering: impl Future<Output = T>) -> (T, Fields) {
+    FIELDS
         .scope(RefCell::default(), async {
             let answer = answering.await;
-            (answer, NOTES.with(RefCell::take))
+            (answer, FIELDS.with(RefCell::take))
         })
         .await
 }
@@ -154,13 +154,13 @@ mod tests {
 
     use super::*;
 
-    fn line(answered: &Answered) -> Value {
+    fn line(answered: &RequestLog) -> Value {
         let line = cloudwatch_line("todo-tasks", answered, Timestamp::from_second(1_800_000_000).unwrap());
         assert_eq!(line.matches('\n').count(), 1);
         serde_json::from_str(&line).unwrap()
     }
 
-    const ANSWERED: Answered = Answered {
+    const ANSWERED: RequestLog = RequestLog {
         request_id: "JKJaXmPLvHcESHA=",
         lambda_request_id: Some("8476a536-e9f4-11e8-9739-000000000001"),
         method: "PUT",
@@ -209,7 +209,7 @@ mod tests {
 
     #[test]
     fn only_what_happened_is_counted() {
-        let counted = |answered: Answered| {
+        let counted = |answered: RequestLog| {
             let line = line(&answered);
             let metrics = line["_aws"]["CloudWatchMetrics"][0]["Metrics"].as_array().unwrap().clone();
             let names: Vec<_> = metrics.iter().map(|metric| metric["Name"].as_str().unwrap()).collect();
@@ -217,18 +217,18 @@ mod tests {
             assert!(names.iter().all(|name| line[name] == 1), "{line}");
             names.join(" ")
         };
-        assert_eq!(counted(Answered { cold_start: true, ..ANSWERED }), "Requests ColdStarts");
-        assert_eq!(counted(Answered { status: 503, ..ANSWERED }), "Requests Errors");
-        assert_eq!(counted(Answered { status: 422, code: Some("invalid"), ..ANSWERED }), "Requests");
-        let failed = Answered { status: 401, code: Some("invalid_credentials"), ..ANSWERED };
+        assert_eq!(counted(RequestLog { cold_start: true, ..ANSWERED }), "Requests ColdStarts");
+        assert_eq!(counted(RequestLog { status: 503, ..ANSWERED }), "Requests Errors");
+        assert_eq!(counted(RequestLog { status: 422, code: Some("invalid"), ..ANSWERED }), "Requests");
+        let failed = RequestLog { status: 401, code: Some("invalid_credentials"), ..ANSWERED };
         assert_eq!(counted(failed), "Requests LoginFailures");
-        let refused = Answered { status: 401, code: Some("invalid_token"), ..ANSWERED };
+        let refused = RequestLog { status: 401, code: Some("invalid_token"), ..ANSWERED };
         assert_eq!(counted(refused), "Requests");
     }
 
     #[test]
     fn a_5xx_is_at_level_error() {
-        assert_eq!(line(&Answered { status: 500, ..ANSWERED })["level"], "ERROR");
-        assert_eq!(line(&Answered { status: 499, ..ANSWERED })["level"], "INFO");
+        assert_eq!(line(&RequestLog { status: 500, ..ANSWERED })["level"], "ERROR");
+        assert_eq!(line(&RequestLog { status: 499, ..ANSWERED })["level"], "INFO");
     }
 }

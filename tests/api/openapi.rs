@@ -12,7 +12,7 @@ use http_body_util::BodyExt;
 use serde_json::{Map, Value, json};
 use shared::{
     Cors, Error,
-    config::DEMO_JWT_SECRET,
+    jwt::DEMO_SECRET,
     telemetry,
     validation::{ValidationErrors, Violation},
     with_middleware,
@@ -155,7 +155,7 @@ impl Operation {
 
 /// The API as the demo user finds it, and their token.
 async fn demo() -> (Api, String) {
-    let api = Api::with(dev::api, &[("JWT_SECRET", DEMO_JWT_SECRET)]).await;
+    let api = Api::with(dev::api, &[("JWT_SECRET", DEMO_SECRET)]).await;
     kit::events::seed(&api.url).await;
     let credentials = json!({ "email": "demo@example.com", "password": PASSWORD });
     let session = api.post("/auth/login").json(&credentials).await;

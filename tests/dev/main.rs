@@ -309,7 +309,7 @@ async fn docker_writes_what_sam_local_needs_and_prints_its_lines() {
         names(&serde_json::from_str(include_str!("../../events/env.example.json")).unwrap())
     );
     let variable = |name: &str| written["Parameters"][name].as_str().unwrap();
-    assert_eq!(variable("JWT_SECRET"), shared::config::DEMO_JWT_SECRET);
+    assert_eq!(variable("JWT_SECRET"), shared::jwt::DEMO_SECRET);
     let (before, after) = variable("DATABASE_URL").split_once("host.docker.internal").unwrap();
     let url = format!("{before}127.0.0.1{after}");
     let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await.unwrap();

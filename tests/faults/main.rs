@@ -84,7 +84,7 @@ async fn what_timed_out_is_told_with_its_address() {
     let at_dead = format!("postgresql://todo:secret@127.0.0.1:{}/todo?connect_timeout=2", dead.port);
     let reason = async |url: &str| {
         let db = shared::Db::new(&shared::Config::from_iter([("DATABASE_URL", url)])).unwrap();
-        db.query("SELECT", &[]).await.unwrap_err().to_string()
+        db.query_opt("SELECT", &[]).await.unwrap_err().to_string()
     };
     let (of_dead, of_silent) = tokio::join!(reason(&at_dead), reason(silent.url()));
     assert!(of_dead.contains(&format!("127.0.0.1:{}: ", dead.port)), "{of_dead}");
@@ -107,7 +107,7 @@ async fn a_host_that_is_not_found_is_looked_up_until_the_deadline() {
     let url = "postgresql://todo:secret@db.invalid/todo?sslmode=disable";
     let db = shared::Db::new(&shared::Config::from_iter([("DATABASE_URL", url)])).unwrap();
     let started = std::time::Instant::now();
-    let error = db.query("SELECT", &[]).await.unwrap_err();
+    let error = db.query_opt("SELECT", &[]).await.unwrap_err();
     assert!(matches!(&error, shared::db::Error::Unavailable(_)), "{error:?}");
     assert!(started.elapsed() >= shared::db::CONNECT_DEADLINE, "{error:?} after {:?}", started.elapsed());
 }
@@ -152,7 +152,7 @@ async fn direct_tls_to_a_server_that_does_not_know_it_is_told_at_once_by_name() 
     told_at_once(waking::direct_tls_to_a_server_without().await);
     let url = format!("{}?sslmode=require&sslnegotiation=direct", kit::database().await);
     let db = shared::Db::new(&shared::Config::from_iter([("DATABASE_URL", url)])).unwrap();
-    let reason = db.query("SELECT", &[]).await.unwrap_err().to_string();
+    let reason = db.query_opt("SELECT", &[]).await.unwrap_err().to_string();
     assert!(
         reason.contains("sslnegotiation=direct in DATABASE_URL needs PostgreSQL 17 or newer"),
         "{reason}"

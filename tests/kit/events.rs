@@ -34,7 +34,7 @@ pub async fn are_answered_alike(
     let url = database().await;
     let variables = [
         ("DATABASE_URL", url.as_str()),
-        ("JWT_SECRET", config::DEMO_JWT_SECRET),
+        ("JWT_SECRET", shared::jwt::DEMO_SECRET),
         ("BCRYPT_COST", "4"),
         ("CORS_ALLOW_ORIGINS", ORIGIN),
     ];
@@ -124,7 +124,7 @@ pub async fn environment() -> Result<(String, BTreeMap<String, String>), config:
     variables.entry("CORS_ALLOW_ORIGINS".to_owned()).or_insert_with(|| ORIGIN.to_owned());
     if !variables.contains_key("SSM_PARAMETER_PATH") {
         variables.insert("DATABASE_URL".to_owned(), url.clone());
-        variables.entry("JWT_SECRET".to_owned()).or_insert_with(|| config::DEMO_JWT_SECRET.to_owned());
+        variables.entry("JWT_SECRET".to_owned()).or_insert_with(|| shared::jwt::DEMO_SECRET.to_owned());
     }
     Ok((url, variables))
 }

@@ -68,7 +68,7 @@ impl Database {
 }
 
 async fn start(binary: &str, url: &str) -> Function {
-    let variables = [("DATABASE_URL", url), ("JWT_SECRET", shared::config::DEMO_JWT_SECRET)];
+    let variables = [("DATABASE_URL", url), ("JWT_SECRET", shared::jwt::DEMO_SECRET)];
     let mut function = Function::start(binary, &variables).await;
     function.init().await.unwrap();
     function

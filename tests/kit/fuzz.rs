@@ -14,9 +14,8 @@ use lambda_http::{Context, LambdaEvent, Service};
 use ring::hmac;
 use serde_json::{Value, json, value::RawValue};
 use shared::{
-    Config, Cors,
-    config::{self, DEMO_JWT_SECRET},
-    jwt::{Issuer, Verifier},
+    Config, Cors, config,
+    jwt::{DEMO_SECRET, Issuer, Verifier},
     user::User,
 };
 use tokio_postgres::Client;
@@ -52,7 +51,7 @@ impl Events {
         let url = database().await;
         let config = Config::from_iter([
             ("DATABASE_URL", url.as_str()),
-            ("JWT_SECRET", DEMO_JWT_SECRET),
+            ("JWT_SECRET", DEMO_SECRET),
             ("BCRYPT_COST", "4"),
             ("CORS_ALLOW_ORIGINS", "http://localhost:3000"),
             // Counted, and never too many.

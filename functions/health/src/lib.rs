@@ -16,6 +16,6 @@ pub fn router(_: &Config, db: Db) -> Result<Router, config::Error> {
 }
 
 async fn check(State(db): State<Db>) -> Result<Json<Value>, Error> {
-    db.query("SELECT 1", &[]).await?;
+    db.query_opt("SELECT 1", &[]).await?;
     Ok(Json(json!({ "status": "ok" })))
 }

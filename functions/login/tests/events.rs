@@ -11,7 +11,7 @@ async fn every_event_is_answered_alike_in_process_as_an_event_and_by_the_binary(
 async fn a_failed_login_is_counted_and_does_not_say_whose() {
     let url = kit::database().await;
     kit::events::seed(&url).await;
-    let variables = [("DATABASE_URL", url.as_str()), ("JWT_SECRET", shared::config::DEMO_JWT_SECRET)];
+    let variables = [("DATABASE_URL", url.as_str()), ("JWT_SECRET", shared::jwt::DEMO_SECRET)];
     let mut function = kit::Function::start(env!("CARGO_BIN_EXE_login"), &variables).await;
     for (event, user_id, failures) in [
         ("login-wrong-password.json", serde_json::Value::Null, 1.into()),

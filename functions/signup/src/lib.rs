@@ -75,7 +75,7 @@ async fn signup(
     let hash = app.hasher.hash(password).await?;
     let user = User { id: Uuid::now_v7(), email, username };
     app.db
-        .query(
+        .query_opt(
             // The id is ours: if it is there already, this was sent before and the answer was lost.
             "INSERT INTO users (id, email, username, hashed_password) VALUES ($1, $2, $3, $4) \
              ON CONFLICT (id) DO NOTHING",

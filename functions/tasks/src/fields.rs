@@ -179,16 +179,16 @@ fn with_nanoseconds(sent: &str) -> String {
     format!("{whole}.{digits}{rest}")
 }
 
-/// A field of a partial update: `None` when it was not sent, which is another thing than null.
-pub struct Sent<T>(pub Option<T>);
+/// A field of a partial update: `None` if it was not sent. Null is a value.
+pub struct Patch<T>(pub Option<T>);
 
-impl<T> Default for Sent<T> {
+impl<T> Default for Patch<T> {
     fn default() -> Self {
         Self(None)
     }
 }
 
-impl<T: Deserr<ValidationErrors>> Deserr<ValidationErrors> for Sent<T> {
+impl<T: Deserr<ValidationErrors>> Deserr<ValidationErrors> for Patch<T> {
     fn deserialize_from_value<V: IntoValue>(
         value: Value<V>,
         at: ValuePointerRef,

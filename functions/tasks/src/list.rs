@@ -25,7 +25,7 @@ use crate::{
 const MAX_BYTES: usize = 5_500_000;
 
 /// More tasks than fit in [`MAX_BYTES`], however small, so that no more are read than it takes to know.
-const MOST_TASKS: usize = 20_000;
+const MAX_TASKS: usize = 20_000;
 
 /// Filters, order and page. Every parameter is optional.
 #[derive(Default, Deserr)]
@@ -96,7 +96,7 @@ pub async fn list(
             Violation::new("value_error", "Cursor should come from a list of the same sort_by and order");
         return Err(Error::Invalid(ValidationErrors::parameter("cursor", rule)));
     }
-    let most = query.limit.map_or(MOST_TASKS, usize::from);
+    let most = query.limit.map_or(MAX_TASKS, usize::from);
     let List { json, last, has_next, .. } = db
         .query_each(
             &statement(&query),
@@ -113,7 +113,7 @@ pub async fn list(
             ],
             |list: &mut List, row| list.push(&row, most),
         )
-        .await??
+        .await?
         .finish()?;
     let mut response = json_response(json);
     if let Some(last) = last.filter(|_| has_next) {
@@ -146,10 +146,7 @@ impl List {
         }
         let start = self.json.len();
         self.json.push(if start == 0 { b'[' } else { b',' });
-        serde_json::to_writer(&mut self.json, &task).map_err(|error| {
-            tracing::error!(%error, "a task cannot be written as JSON");
-            Error::Internal
-        })?;
+        serde_json::to_writer(&mut self.json, &task)?;
         self.size_in_lambda += self.json.get(start..).map_or(0, size_in_lambda);
         if self.size_in_lambda > MAX_BYTES {
             return Err(Error::ListTooLarge);

@@ -14,10 +14,13 @@ use shared::{
     extract::{Caller, Json},
     validation::ValidationErrors,
 };
-use tokio_postgres::{Row, types::Type};
+use tokio_postgres::{
+    Row,
+    types::{ToSql, Type},
+};
 use uuid::Uuid;
 
-use crate::fields::{Description, DueDate, Priority, Sent, Tags, Title};
+use crate::fields::{Description, DueDate, Patch, Priority, Tags, Title};
 
 /// A task as the API shows it.
 #[derive(Serialize)]
@@ -63,7 +66,7 @@ impl Task {
     }
 
     /// The task of a statement that begins at the caller: no row, no user; a row of nulls, no task.
-    fn of_caller(row: Option<Row>) -> Result<Json<Self>, Error> {
+    fn from_caller_row(row: Option<Row>) -> Result<Json<Self>, Error> {
         let row = row.ok_or(Error::InvalidToken)?;
         Self::from_row(&row)?.map(Json).ok_or(Error::TaskNotFound)
     }
@@ -135,7 +138,7 @@ pub async fn create(
             _ => error.into(),
         })?;
     let location = [(header::LOCATION, format!("{}/tasks/{id}", prefix.0))];
-    Ok((StatusCode::CREATED, location, Task::of_caller(row)?))
+    Ok((StatusCode::CREATED, location, Task::from_caller_row(row)?))
 }
 
 pub async fn read(caller: Caller, TaskId(id): TaskId, State(db): State<Db>) -> Result<Json<Task>, Error> {
@@ -150,24 +153,24 @@ pub async fn read(caller: Caller, TaskId(id): TaskId, State(db): State<Db>) -> R
             &[(&caller.id, Type::UUID), (&id, Type::UUID)],
         )
         .await?;
-    Task::of_caller(row)
+    Task::from_caller_row(row)
 }
 
 #[derive(Deserr)]
 #[deserr(error = ValidationErrors)]
 pub struct Changes {
     #[deserr(default)]
-    title: Sent<Title>,
+    title: Patch<Title>,
     #[deserr(default)]
-    description: Sent<Description>,
+    description: Patch<Description>,
     #[deserr(default)]
-    completed: Sent<bool>,
+    completed: Patch<bool>,
     #[deserr(default)]
-    priority: Sent<Priority>,
+    priority: Patch<Priority>,
     #[deserr(default)]
-    tags: Sent<Tags>,
+    tags: Patch<Tags>,
     #[deserr(default)]
-    due_date: Sent<DueDate>,
+    due_date: Patch<DueDate>,
 }
 
 pub async fn update(
@@ -176,59 +179,52 @@ pub async fn update(
     State(db): State<Db>,
     Json(changes): Json<Changes>,
 ) -> Result<Json<Task>, Error> {
-    let title = changes.title.0.map(|title| title.0);
-    let description = changes.description.0.map(|description| description.0);
+    let title = changes.title.0.map(|Title(title)| title);
+    let description = changes.description.0.map(|Description(description)| description);
     let completed = changes.completed.0;
     let priority = changes.priority.0.map(Priority::as_str);
-    let tags = changes.tags.0.map(|tags| tags.0);
+    let tags = changes.tags.0.map(|Tags(tags)| tags);
     let due_date = changes.due_date.0.map(DueDate::text);
-    let changes_something = title.is_some()
-        || description.is_some()
-        || completed.is_some()
-        || priority.is_some()
-        || tags.is_some()
-        || due_date.is_some();
-    let row = db
-        .query_opt(
-            // A column that may be null takes two parameters: whether it was sent, and its value.
-            concat!(
-                "WITH t AS (UPDATE tasks SET ",
-                "title = coalesce($3, title), ",
-                "description = CASE WHEN $4 THEN $5 ELSE description END, ",
-                "completed = coalesce($6, completed), ",
-                "priority = coalesce($7::task_priority, priority), ",
-                "tags = CASE WHEN $8 THEN $9 ELSE tags END, ",
-                "due_date = CASE WHEN $10 THEN $11::timestamp ELSE due_date END, ",
-                "updated_at = CASE WHEN $12 THEN now() ELSE updated_at END ",
-                "WHERE id = $2 AND user_id = $1 RETURNING *) ",
-                "SELECT ",
-                columns!(),
-                " FROM users me LEFT JOIN t ON true WHERE me.id = $1",
-            ),
-            &[
-                (&caller.id, Type::UUID),
-                (&id, Type::UUID),
-                (&title, Type::TEXT),
-                (&description.is_some(), Type::BOOL),
-                (&description.flatten(), Type::TEXT),
-                (&completed, Type::BOOL),
-                (&priority, Type::TEXT),
-                (&tags.is_some(), Type::BOOL),
-                (&tags.flatten(), Type::TEXT),
-                (&due_date.is_some(), Type::BOOL),
-                (&due_date.flatten(), Type::TEXT),
-                (&changes_something, Type::BOOL),
-            ],
-        )
-        .await?;
-    Task::of_caller(row)
+
+    let fields = [
+        ("title", "", as_param(&title, Type::TEXT)),
+        ("description", "", as_param(&description, Type::TEXT)),
+        ("completed", "", as_param(&completed, Type::BOOL)),
+        ("priority", "::task_priority", as_param(&priority, Type::TEXT)),
+        ("tags", "", as_param(&tags, Type::TEXT)),
+        ("due_date", "::timestamp", as_param(&due_date, Type::TEXT)),
+    ];
+    let mut params: Vec<Param> = vec![(&caller.id, Type::UUID), (&id, Type::UUID)];
+    let mut assignments = "updated_at = now()".to_owned();
+    for (column, cast, param) in fields {
+        let Some(param) = param else { continue };
+        params.push(param);
+        assignments += &format!(", {column} = ${}{cast}", params.len());
+    }
+    if params.len() == 2 {
+        return read(caller, TaskId(id), State(db)).await;
+    }
+    let sql = format!(
+        concat!(
+            "WITH t AS (UPDATE tasks SET {} WHERE id = $2 AND user_id = $1 RETURNING *) SELECT ",
+            columns!(),
+            " FROM users me LEFT JOIN t ON true WHERE me.id = $1",
+        ),
+        assignments,
+    );
+    Task::from_caller_row(db.query_opt(&sql, &params).await?)
+}
+
+/// Makes a parameter of a field, if it was sent.
+fn as_param<T: ToSql + Sync>(field: &Option<T>, of: Type) -> Option<Param<'_>> {
+    field.as_ref().map(|value| (value as _, of))
 }
 
 #[derive(Deserr)]
 #[deserr(error = ValidationErrors)]
 pub struct Completion {
     #[deserr(default)]
-    completed: Sent<bool>,
+    completed: Patch<bool>,
 }
 
 /// Sets what is sent; without a body, or without `completed` in it, toggles.
@@ -252,20 +248,20 @@ pub async fn complete(
         // Toggled twice is not toggled.
         None => db.query_opt_once(sql, &params).await?,
     };
-    Task::of_caller(row)
+    Task::from_caller_row(row)
 }
 
 pub async fn delete(caller: Caller, TaskId(id): TaskId, State(db): State<Db>) -> Result<Json<Value>, Error> {
-    let (row, may_be_done) = db
-        .query_opt_again(
+    let (row, was_resent) = db
+        .query_opt_resent(
             "WITH t AS (DELETE FROM tasks WHERE id = $2 AND user_id = $1 RETURNING id) \
              SELECT t.id FROM users me LEFT JOIN t ON true WHERE me.id = $1",
             &[(&caller.id, Type::UUID), (&id, Type::UUID)],
         )
         .await?;
     let deleted: Option<Uuid> = row.ok_or(Error::InvalidToken)?.try_get("id")?;
-    // What is gone when it is sent again was deleted the first time.
-    if deleted.is_none() && !may_be_done {
+    // A statement that was sent again may have deleted the task the first time.
+    if deleted.is_none() && !was_resent {
         return Err(Error::TaskNotFound);
     }
     Ok(Json(json!({ "message": "Task deleted successfully" })))

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use kit::{Function, events};
 use serde_json::Value;
-use shared::config::DEMO_JWT_SECRET;
+use shared::jwt::DEMO_SECRET;
 use tokio_postgres::{Client, NoTls};
 
 const TASKS: &str = env!("CARGO_BIN_EXE_tasks");
@@ -30,7 +30,7 @@ async fn eight(variables: &[(&str, &str)], statements: i64) -> Vec<(Value, Value
     let (holder, observer) = (connect(&url).await, connect(&url).await);
     holder.batch_execute("BEGIN; LOCK TABLE tasks").await.unwrap();
 
-    let variables = [variables, &[("DATABASE_URL", url.as_str()), ("JWT_SECRET", DEMO_JWT_SECRET)]].concat();
+    let variables = [variables, &[("DATABASE_URL", url.as_str()), ("JWT_SECRET", DEMO_SECRET)]].concat();
     let mut function = Function::start(TASKS, &variables).await;
     let all = events::all();
     let events: Vec<Value> = (0..8)

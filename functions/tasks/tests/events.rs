@@ -59,7 +59,7 @@ async fn without_a_database_the_function_starts_and_answers_503() {
     let silent = silent.local_addr().unwrap().port();
     let answers = [1, silent].map(|port| async move {
         let url = format!("postgresql://todo:secret@127.0.0.1:{port}/todo");
-        let variables = [("DATABASE_URL", url.as_str()), ("JWT_SECRET", shared::config::DEMO_JWT_SECRET)];
+        let variables = [("DATABASE_URL", url.as_str()), ("JWT_SECRET", shared::jwt::DEMO_SECRET)];
         let mut function = kit::Function::start(env!("CARGO_BIN_EXE_tasks"), &variables).await;
         let init = function.init().await.unwrap();
         assert!(init.as_secs_f64() < 5.0, "{init:?}");
@@ -89,7 +89,7 @@ async fn an_address_that_does_not_answer_is_named_in_the_log_and_the_next_one_is
     let port = silent.local_addr().unwrap().port();
     let both =
         url.replacen("@127.0.0.1:", &format!("@127.0.0.1:{port},127.0.0.1:"), 1) + "?connect_timeout=1";
-    let variables = [("DATABASE_URL", both.as_str()), ("JWT_SECRET", shared::config::DEMO_JWT_SECRET)];
+    let variables = [("DATABASE_URL", both.as_str()), ("JWT_SECRET", shared::jwt::DEMO_SECRET)];
     let mut function = kit::Function::start(env!("CARGO_BIN_EXE_tasks"), &variables).await;
     kit::events::seed(&url).await;
     let event = serde_json::from_str(&kit::events::all()["tasks-list.json"]).unwrap();
@@ -102,7 +102,7 @@ async fn an_address_that_does_not_answer_is_named_in_the_log_and_the_next_one_is
 async fn an_event_that_cannot_be_read_is_400_and_the_next_one_is_answered() {
     let url = kit::database().await;
     kit::events::seed(&url).await;
-    let variables = [("DATABASE_URL", url.as_str()), ("JWT_SECRET", shared::config::DEMO_JWT_SECRET)];
+    let variables = [("DATABASE_URL", url.as_str()), ("JWT_SECRET", shared::jwt::DEMO_SECRET)];
     let mut function = kit::Function::start(env!("CARGO_BIN_EXE_tasks"), &variables).await;
     let good: serde_json::Value = serde_json::from_str(&kit::events::all()["tasks-list.json"]).unwrap();
     let with = |pointer: &str, value: serde_json::Value| {
@@ -138,7 +138,7 @@ async fn what_is_no_request_of_an_http_api_is_named_in_one_line_and_not_counted(
     kit::events::seed(&url).await;
     let variables = [
         ("DATABASE_URL", url.as_str()),
-        ("JWT_SECRET", shared::config::DEMO_JWT_SECRET),
+        ("JWT_SECRET", shared::jwt::DEMO_SECRET),
         ("AWS_LAMBDA_LOG_LEVEL", "INFO"),
     ];
     let mut function = kit::Function::start(env!("CARGO_BIN_EXE_tasks"), &variables).await;
@@ -197,7 +197,7 @@ async fn what_is_no_request_of_an_http_api_is_named_in_one_line_and_not_counted(
 async fn through_a_custom_domain_location_and_link_keep_its_mapping_key() {
     let url = kit::database().await;
     kit::events::seed(&url).await;
-    let variables = [("DATABASE_URL", url.as_str()), ("JWT_SECRET", shared::config::DEMO_JWT_SECRET)];
+    let variables = [("DATABASE_URL", url.as_str()), ("JWT_SECRET", shared::jwt::DEMO_SECRET)];
     let mut function = kit::Function::start(env!("CARGO_BIN_EXE_tasks"), &variables).await;
     let event = |name: &str, mapping_key: &str| {
         let mut event: serde_json::Value = serde_json::from_str(&kit::events::all()[name]).unwrap();
@@ -266,7 +266,7 @@ async fn an_origin_that_would_never_match_ends_the_function_with_a_sentence() {
 #[tokio::test]
 async fn a_path_that_only_looks_like_a_tasks_once_it_is_cleaned_is_not_found() {
     let url = kit::database().await;
-    let variables = [("DATABASE_URL", url.as_str()), ("JWT_SECRET", shared::config::DEMO_JWT_SECRET)];
+    let variables = [("DATABASE_URL", url.as_str()), ("JWT_SECRET", shared::jwt::DEMO_SECRET)];
     let mut function = kit::Function::start(env!("CARGO_BIN_EXE_tasks"), &variables).await;
     kit::events::seed(&url).await;
     let mut event: serde_json::Value = serde_json::from_str(&kit::events::all()["tasks-get.json"]).unwrap();
@@ -292,7 +292,7 @@ async fn a_path_that_only_looks_like_a_tasks_once_it_is_cleaned_is_not_found() {
 #[tokio::test]
 async fn each_request_is_one_line_with_its_route_its_caller_and_its_cost() {
     let url = kit::database().await;
-    let variables = [("DATABASE_URL", url.as_str()), ("JWT_SECRET", shared::config::DEMO_JWT_SECRET)];
+    let variables = [("DATABASE_URL", url.as_str()), ("JWT_SECRET", shared::jwt::DEMO_SECRET)];
     let mut function = kit::Function::start(env!("CARGO_BIN_EXE_tasks"), &variables).await;
     kit::events::seed(&url).await;
     let demo = "019bc000-0000-7000-8000-000000000001";

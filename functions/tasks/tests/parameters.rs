@@ -134,8 +134,8 @@ async fn with_everything_in_the_environment_nobody_is_asked() {
         ("AWS_ENDPOINT_URL_SSM", endpoint.as_str()),
         ("DATABASE_URL", url.as_str()),
         ("DATABASE_CA", include_str!("../../../shared/src/amazon-root-certificates.pem")),
-        ("JWT_SECRET", shared::config::DEMO_JWT_SECRET),
-        ("JWT_SECRET_PREVIOUS", shared::config::DEMO_JWT_SECRET),
+        ("JWT_SECRET", shared::jwt::DEMO_SECRET),
+        ("JWT_SECRET_PREVIOUS", shared::jwt::DEMO_SECRET),
     ];
     Function::start(TASKS, &variables).await.init().await.unwrap();
     assert_eq!(requests.load(Ordering::Relaxed), 0);
@@ -155,7 +155,7 @@ async fn authorities_that_ssm_holds_are_trusted_though_the_url_is_in_the_environ
         ("AWS_ACCESS_KEY_ID", "test"),
         ("AWS_SECRET_ACCESS_KEY", "test"),
         ("DATABASE_URL", url.as_str()),
-        ("JWT_SECRET", shared::config::DEMO_JWT_SECRET),
+        ("JWT_SECRET", shared::jwt::DEMO_SECRET),
         ("AWS_LAMBDA_LOG_LEVEL", "INFO"),
     ];
     kit::events::seed(database.plain_url()).await;
@@ -259,11 +259,11 @@ async fn a_function_starts_with_the_secrets_below_the_path_the_previous_one_incl
     moto.put("/todo/test/DATABASE_URL", &url).await;
     moto.put("/todo/test/JWT_SECRET", "the secret that took the place of the demo's").await;
     // Another stage's parameters are not this one's.
-    moto.put("/todo/JWT_SECRET_PREVIOUS", shared::config::DEMO_JWT_SECRET).await;
+    moto.put("/todo/JWT_SECRET_PREVIOUS", shared::jwt::DEMO_SECRET).await;
     let mut before = moto.function(("test", "test")).await;
     assert_eq!(status(&mut before, "tasks-list.json").await, 401);
 
-    moto.put("/todo/test/JWT_SECRET_PREVIOUS", shared::config::DEMO_JWT_SECRET).await;
+    moto.put("/todo/test/JWT_SECRET_PREVIOUS", shared::jwt::DEMO_SECRET).await;
     assert_eq!(status(&mut before, "tasks-list.json").await, 401, "a running copy does not see a change");
     let mut after = moto.function(("test", "test")).await;
     assert_eq!(status(&mut after, "tasks-list.json").await, 200);

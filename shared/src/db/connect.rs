@@ -13,7 +13,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::{
     CONNECT_DEADLINE, CONNECT_TIMEOUT, config,
-    failure::{self, Obstacle},
+    failure::{self, ConnectError},
     tls::tls,
     url::{Address, Database},
 };
@@ -134,13 +134,13 @@ impl Connector {
     }
 
     /// Classifies an error, and makes the sentence for the log, which names the hosts.
-    pub(super) fn explain(&self, error: &PoolError) -> (Obstacle, String) {
+    pub(super) fn explain(&self, error: &PoolError) -> (ConnectError, String) {
         let hosts = self.database.hosts.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
         let is_direct = self.database.settings.get_ssl_negotiation() == SslNegotiation::Direct;
         if is_direct && failure::is_of_tls(error) {
             let reason = "sslnegotiation=direct in DATABASE_URL needs PostgreSQL 17 or newer, and the server did not take \
                           it up: take it out";
-            return (Obstacle::Stays, format!("{hosts}: {reason}"));
+            return (ConnectError::Permanent, format!("{hosts}: {reason}"));
         }
         let reason = match error {
             PoolError::Backend(error) => failure::describe(error),
@@ -150,6 +150,21 @@ impl Connector {
             }
             error => error.to_string(),
         };
-        (Obstacle::of(error), format!("{hosts}: {reason}"))
+        (ConnectError::of(error), format!("{hosts}: {reason}"))
     }
+}
+
+/// Opens a single connection outside the pool, with the pool's TLS rules: for migrations and seeds.
+///
+/// # Errors
+/// The configuration is unusable, or the database cannot be reached within 5 s for each host.
+pub async fn connect(database: &Database) -> Result<Client, super::Error> {
+    let unavailable = super::Error::Unavailable;
+    let connector = Connector::new(database.clone()).map_err(|error| unavailable(error.to_string()))?;
+    let deadline = connector.deadline();
+    let (client, _) = timeout(deadline, connector.open())
+        .await
+        .map_err(|_| unavailable(format!("no connection within {deadline:?}")))?
+        .map_err(|error| unavailable(failure::describe(&error)))?;
+    Ok(client)
 }

@@ -7,63 +7,63 @@ use tokio_postgres::error::SqlState;
 
 /// A failure to connect. No statement was sent.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Obstacle {
+pub(super) enum ConnectError {
     /// Worth another try until the deadline.
-    Passes,
+    Transient,
     /// Worth one more try, when others may have left.
     TooMany,
     /// Told at once: it takes somebody to change something.
-    Stays,
+    Permanent,
 }
 
-use Obstacle::{Passes, Stays, TooMany};
+use ConnectError::{Permanent, TooMany, Transient};
 
 /// The texts by which poolers and proxies refuse a connection. Their SQLSTATEs tell little: PgBouncer has 08P01 for nearly
 /// everything, Neon's proxy and Supavisor XX000. The first text that the message contains counts.
-const SAID: &[(&str, Obstacle)] = &[
+const MESSAGES: &[(&str, ConnectError)] = &[
     // Neon's proxy, the control plane behind it included:
     // https://github.com/neondatabase/neon/tree/main/proxy/src (auth/mod.rs, auth/credentials.rs, compute/mod.rs,
     // control_plane/errors.rs, control_plane/messages.rs) and https://neon.com/docs/connect/connection-errors.
-    ("endpoint is disabled", Stays),
-    ("endpoint has been disabled", Stays),
-    ("endpoint cannot be found", Stays),
-    ("could not be found", Stays),
-    ("quota", Stays),
-    ("exceeded the compute time", Stays),
-    ("concurrently active endpoints", Stays),
-    ("ndpoint ID is not specified", Stays),
-    ("not allowed to connect to this endpoint", Stays),
-    ("from a blocked network", Stays),
-    ("connection is insecure", Stays),
-    ("Inconsistent project name", Stays),
-    ("attempting to use is protected", Stays),
+    ("endpoint is disabled", Permanent),
+    ("endpoint has been disabled", Permanent),
+    ("endpoint cannot be found", Permanent),
+    ("could not be found", Permanent),
+    ("quota", Permanent),
+    ("exceeded the compute time", Permanent),
+    ("concurrently active endpoints", Permanent),
+    ("ndpoint ID is not specified", Permanent),
+    ("not allowed to connect to this endpoint", Permanent),
+    ("from a blocked network", Permanent),
+    ("connection is insecure", Permanent),
+    ("Inconsistent project name", Permanent),
+    ("attempting to use is protected", Permanent),
     ("Too many connections attempts", TooMany),
     ("Failed to acquire permit to connect to the database", TooMany),
     ("Too many connections to this endpoint", TooMany),
     ("exceeded the rate limit", TooMany),
-    ("Couldn't connect to compute node", Passes),
-    ("Control plane request failed", Passes),
-    ("already has running operations", Passes),
+    ("Couldn't connect to compute node", Transient),
+    ("Control plane request failed", Transient),
+    ("already has running operations", Transient),
     // Supavisor, which begins with a code in parentheses since 2025:
     // https://github.com/supabase/supavisor/tree/main/lib/supavisor (errors/, client_handler/error.ex, circuit_breaker.ex).
     // Its circuit breaker stays open for ten minutes.
-    ("(ECIRCUITBREAKER)", Stays),
-    ("ircuit breaker open", Stays),
-    ("new connections are temporarily blocked", Stays),
-    ("ENANTNOTFOUND)", Stays),
-    ("(ENOTFOUND)", Stays),
-    ("Tenant or user not found", Stays),
-    ("user not found in the database", Stays),
-    ("no auth_query configured", Stays),
-    ("SSL connection is required", Stays),
-    ("(ESSLREQUIRED)", Stays),
-    ("(EADDRNOTALLOWED)", Stays),
-    ("not in tenant allow_list", Stays),
-    ("(EBANNED)", Stays),
-    ("(ENOIDENTIFIER)", Stays),
-    ("(EINVALIDUSERINFO)", Stays),
-    ("(EAUTHPROTOCOL)", Stays),
-    ("(ESTARTUPMESSAGE)", Stays),
+    ("(ECIRCUITBREAKER)", Permanent),
+    ("ircuit breaker open", Permanent),
+    ("new connections are temporarily blocked", Permanent),
+    ("ENANTNOTFOUND)", Permanent),
+    ("(ENOTFOUND)", Permanent),
+    ("Tenant or user not found", Permanent),
+    ("user not found in the database", Permanent),
+    ("no auth_query configured", Permanent),
+    ("SSL connection is required", Permanent),
+    ("(ESSLREQUIRED)", Permanent),
+    ("(EADDRNOTALLOWED)", Permanent),
+    ("not in tenant allow_list", Permanent),
+    ("(EBANNED)", Permanent),
+    ("(ENOIDENTIFIER)", Permanent),
+    ("(EINVALIDUSERINFO)", Permanent),
+    ("(EAUTHPROTOCOL)", Permanent),
+    ("(ESTARTUPMESSAGE)", Permanent),
     ("(EMAXC", TooMany),
     ("(EMAXPROXYCONN)", TooMany),
     ("ax client connections reached", TooMany),
@@ -71,88 +71,88 @@ const SAID: &[(&str, Obstacle)] = &[
     ("Max pools count reached", TooMany),
     ("(ECHECKOUTTIMEOUT)", TooMany),
     ("Unable to check out process from the pool", TooMany),
-    ("connection to database not available", Passes),
-    ("auth_query connection failed", Passes),
-    ("(EDBHANDLEREXITED)", Passes),
-    ("(EAUTHTIMEOUT)", Passes),
-    ("connection failure during authentication", Passes),
+    ("connection to database not available", Transient),
+    ("auth_query connection failed", Transient),
+    ("(EDBHANDLEREXITED)", Transient),
+    ("(EAUTHTIMEOUT)", Transient),
+    ("connection failure during authentication", Transient),
     // Amazon RDS Proxy: https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-proxy.troubleshooting.html.
-    ("has no credentials for the role", Stays),
-    ("The password that was provided for the role", Stays),
-    ("requires TLS connections", Stays),
+    ("has no credentials for the role", Permanent),
+    ("The password that was provided for the role", Permanent),
+    ("requires TLS connections", Permanent),
     ("maximum number of client connections", TooMany),
     ("Rate of connection to proxy exceeded", TooMany),
     ("too many competing requests", TooMany),
     // PgBouncer: https://github.com/pgbouncer/pgbouncer/tree/master/src (client.c, objects.c, janitor.c). It repeats what
     // the server told it as "server login has been failing, cached error: …".
-    ("unsupported startup parameter", Stays),
-    ("unsupported options startup parameter", Stays),
-    ("SSL required", Stays),
-    ("bouncer config error", Stays),
-    ("no such database", Stays),
-    ("no such user", Stays),
-    ("authentication failed", Stays),
-    ("login rejected", Stays),
-    ("wrong password type", Stays),
-    ("no pg_hba.conf entry", Stays),
-    ("database removed", Stays),
-    ("\" is disabled", Stays),
-    ("does not exist", Stays),
+    ("unsupported startup parameter", Permanent),
+    ("unsupported options startup parameter", Permanent),
+    ("SSL required", Permanent),
+    ("bouncer config error", Permanent),
+    ("no such database", Permanent),
+    ("no such user", Permanent),
+    ("authentication failed", Permanent),
+    ("login rejected", Permanent),
+    ("wrong password type", Permanent),
+    ("no pg_hba.conf entry", Permanent),
+    ("database removed", Permanent),
+    ("\" is disabled", Permanent),
+    ("does not exist", Permanent),
     ("no more connections allowed", TooMany),
     ("client connections exceeded", TooMany),
     ("query_wait_timeout", TooMany),
     // PostgreSQL itself, as a proxy hands it on without its code (src/backend/tcop/backend_startup.c,
     // src/backend/utils/init/postinit.c of https://github.com/postgres/postgres).
-    ("the database system is not accepting connections", Stays),
+    ("the database system is not accepting connections", Permanent),
     ("too many clients already", TooMany),
     ("remaining connection slots are reserved", TooMany),
     ("too many connections for", TooMany),
-    ("the database system is", Passes),
-    ("during database shutdown", Passes),
+    ("the database system is", Transient),
+    ("during database shutdown", Transient),
 ];
 
-impl Obstacle {
+impl ConnectError {
     pub(super) fn of(error: &PoolError) -> Self {
         match error {
-            PoolError::Timeout(_) => Passes,
+            PoolError::Timeout(_) => Transient,
             PoolError::Backend(error) => match error.as_db_error() {
-                Some(error) => Self::told(error.code(), error.message()),
+                Some(error) => Self::classify(error.code(), error.message()),
                 None => match io_error(error) {
                     // After a failover, the server that was the primary before.
-                    Some(error) if error.to_string().contains("does not allow writes") => Passes,
+                    Some(error) if error.to_string().contains("does not allow writes") => Transient,
                     Some(error) => match error.kind() {
                         // A certificate that does not verify is "invalid data".
                         ErrorKind::InvalidData
                         | ErrorKind::InvalidInput
                         | ErrorKind::NotFound
-                        | ErrorKind::PermissionDenied => Stays,
-                        _ => Passes,
+                        | ErrorKind::PermissionDenied => Permanent,
+                        _ => Transient,
                     },
-                    None if error.is_closed() => Passes,
-                    None => Stays,
+                    None if error.is_closed() => Transient,
+                    None => Permanent,
                 },
             },
-            _ => Stays,
+            _ => Permanent,
         }
     }
 
     /// Classifies the server's error by its text, then by its code.
-    fn told(state: &SqlState, message: &str) -> Self {
-        if let Some((_, obstacle)) = SAID.iter().find(|(text, _)| message.contains(text)) {
+    fn classify(state: &SqlState, message: &str) -> Self {
+        if let Some((_, obstacle)) = MESSAGES.iter().find(|(text, _)| message.contains(text)) {
             return *obstacle;
         }
         match state.code() {
             "53300" => TooMany,
-            "57P01" | "57P02" | "57P03" => Passes,
-            code if code.starts_with("08") => Passes,
-            _ => Stays,
+            "57P01" | "57P02" | "57P03" => Transient,
+            code if code.starts_with("08") => Transient,
+            _ => Permanent,
         }
     }
 }
 
 /// The fate of a statement that was sent and returned an error.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Failure {
+pub(super) enum StatementError {
     /// Nobody knows: the connection was lost.
     Lost,
     /// Nothing, because of others; it may go better next time.
@@ -163,10 +163,10 @@ pub(super) enum Failure {
     Refused,
 }
 
-impl Failure {
+impl StatementError {
     pub(super) fn of(error: &tokio_postgres::Error) -> Self {
         match error.code() {
-            Some(state) => Self::told(state),
+            Some(state) => Self::classify(state),
             None if error.is_closed() => Self::Lost,
             None => match io_error(error).map(std::io::Error::kind) {
                 // Bytes that are not PostgreSQL's protocol will not be the next time either.
@@ -176,7 +176,7 @@ impl Failure {
         }
     }
 
-    fn told(state: &SqlState) -> Self {
+    fn classify(state: &SqlState) -> Self {
         match state.code() {
             // Serialization failure, deadlock.
             "40001" | "40P01" => Self::RolledBack,
@@ -246,13 +246,13 @@ mod tests {
     #[test]
     fn what_keeps_a_connection_from_being_made_passes_or_stays() {
         for (code, message, obstacle) in [
-            ("57P03", "the database system is starting up", Passes),
-            ("57P03", "the database system is not yet accepting connections", Passes),
-            ("57P03", "the database system is not accepting connections", Stays),
-            ("57P03", "the database system is in recovery mode", Passes),
-            ("42501", "must be superuser to connect during database shutdown", Passes),
-            ("57P01", "terminating connection due to administrator command", Passes),
-            ("08006", "", Passes),
+            ("57P03", "the database system is starting up", Transient),
+            ("57P03", "the database system is not yet accepting connections", Transient),
+            ("57P03", "the database system is not accepting connections", Permanent),
+            ("57P03", "the database system is in recovery mode", Transient),
+            ("42501", "must be superuser to connect during database shutdown", Transient),
+            ("57P01", "terminating connection due to administrator command", Transient),
+            ("08006", "", Transient),
             ("53300", "sorry, too many clients already", TooMany),
             (
                 "53300",
@@ -260,43 +260,51 @@ mod tests {
                 TooMany,
             ),
             ("53300", "too many connections for role \"todo\"", TooMany),
-            ("28P01", "password authentication failed for user \"todo\"", Stays),
-            ("28000", "no pg_hba.conf entry for host \"203.0.113.7\", user \"todo\", no encryption", Stays),
-            ("3D000", "database \"todo\" does not exist", Stays),
-            ("55000", "database \"todo\" is not currently accepting connections", Stays),
+            ("28P01", "password authentication failed for user \"todo\"", Permanent),
+            (
+                "28000",
+                "no pg_hba.conf entry for host \"203.0.113.7\", user \"todo\", no encryption",
+                Permanent,
+            ),
+            ("3D000", "database \"todo\" does not exist", Permanent),
+            ("55000", "database \"todo\" is not currently accepting connections", Permanent),
             // PgBouncer.
-            ("08P01", "server login has been failing, try again later (server_login_retry)", Passes),
+            ("08P01", "server login has been failing, try again later (server_login_retry)", Transient),
             (
                 "08P01",
                 "server login has been failing, cached error: connect failed (server_login_retry)",
-                Passes,
+                Transient,
             ),
             (
                 "08P01",
                 "server login has been failing, cached error: password authentication failed for us",
-                Stays,
+                Permanent,
             ),
-            ("08P01", "server login has been failing, cached error: database \"todo\" does not exist", Stays),
-            ("08P01", "client_login_timeout (server down)", Passes),
-            ("08P01", "server shutting down", Passes),
-            ("08P01", "pgbouncer cannot connect to server", Passes),
+            (
+                "08P01",
+                "server login has been failing, cached error: database \"todo\" does not exist",
+                Permanent,
+            ),
+            ("08P01", "client_login_timeout (server down)", Transient),
+            ("08P01", "server shutting down", Transient),
+            ("08P01", "pgbouncer cannot connect to server", Transient),
             ("08P01", "no more connections allowed (max_client_conn)", TooMany),
             ("08P01", "client connections exceeded (max_db_client_connections)", TooMany),
             ("08P01", "query_wait_timeout", TooMany),
-            ("08P01", "no such database: todo", Stays),
-            ("08P01", "no such user", Stays),
-            ("08P01", "database \"todo\" is disabled", Stays),
-            ("08P01", "FATAL: password authentication failed for user \"todo\"", Stays),
-            ("08P01", "SASL authentication failed", Stays),
-            ("08P01", "unsupported startup parameter: statement_timeout", Stays),
-            ("08P01", "unsupported startup parameter in options: search_path", Stays),
-            ("08P01", "SSL required", Stays),
-            ("08P01", "bouncer config error", Stays),
-            ("08P01", "login rejected", Stays),
+            ("08P01", "no such database: todo", Permanent),
+            ("08P01", "no such user", Permanent),
+            ("08P01", "database \"todo\" is disabled", Permanent),
+            ("08P01", "FATAL: password authentication failed for user \"todo\"", Permanent),
+            ("08P01", "SASL authentication failed", Permanent),
+            ("08P01", "unsupported startup parameter: statement_timeout", Permanent),
+            ("08P01", "unsupported startup parameter in options: search_path", Permanent),
+            ("08P01", "SSL required", Permanent),
+            ("08P01", "bouncer config error", Permanent),
+            ("08P01", "login rejected", Permanent),
             // Neon.
-            ("XX000", "Couldn't connect to compute node", Passes),
-            ("XX000", "Control plane request failed", Passes),
-            ("XX000", "Your project already has running operations. Please wait", Passes),
+            ("XX000", "Couldn't connect to compute node", Transient),
+            ("XX000", "Control plane request failed", Transient),
+            ("XX000", "Your project already has running operations. Please wait", Transient),
             ("XX000", "Too many connections attempts", TooMany),
             (
                 "XX000",
@@ -311,36 +319,36 @@ mod tests {
                 "remaining connection slots are reserved for non-replication superuser connections",
                 TooMany,
             ),
-            ("XX000", "the database system is starting up", Passes),
-            ("XX000", "The endpoint has been disabled. Enable it using Neon API and retry.", Stays),
-            ("XX000", "Control plane request failed: endpoint is disabled", Stays),
-            ("XX000", "Control plane request failed: endpoint cannot be found", Stays),
+            ("XX000", "the database system is starting up", Transient),
+            ("XX000", "The endpoint has been disabled. Enable it using Neon API and retry.", Permanent),
+            ("XX000", "Control plane request failed: endpoint is disabled", Permanent),
+            ("XX000", "Control plane request failed: endpoint cannot be found", Permanent),
             (
                 "XX000",
                 "Control plane request failed: endpoint is temporarily unavailable. Check your quotas and/or contact \
                  our support.",
-                Stays,
+                Permanent,
             ),
-            ("XX000", "The requested endpoint could not be found, or you don't have access to it", Stays),
-            ("XX000", "Your account or project has exceeded the compute time quota.", Stays),
+            ("XX000", "The requested endpoint could not be found, or you don't have access to it", Permanent),
+            ("XX000", "Your account or project has exceeded the compute time quota.", Permanent),
             (
                 "XX000",
                 "You have exceeded the limit of concurrently active endpoints. Please try again.",
-                Stays,
+                Permanent,
             ),
             (
                 "XX000",
                 "Endpoint ID is not specified. Either please upgrade the postgres client library",
-                Stays,
+                Permanent,
             ),
-            ("XX000", "This IP address 203.0.113.7 is not allowed to connect to this endpoint.", Stays),
+            ("XX000", "This IP address 203.0.113.7 is not allowed to connect to this endpoint.", Permanent),
             (
                 "XX000",
                 "unsupported startup parameter in options: search_path. Please use unpooled connection",
-                Stays,
+                Permanent,
             ),
-            ("XX000", "password authentication failed for user 'todo'", Stays),
-            ("XX000", "something that nobody has heard of", Stays),
+            ("XX000", "password authentication failed for user 'todo'", Permanent),
+            ("XX000", "something that nobody has heard of", Permanent),
             // Supavisor, old and new.
             ("XX000", "Max client connections reached", TooMany),
             ("XX000", "(EMAXCONN) max client connections reached, limit: 200", TooMany),
@@ -353,50 +361,54 @@ mod tests {
             ("XX000", "(EMAXCLIENTCONN) …", TooMany),
             ("XX000", "Unable to check out process from the pool due to timeout", TooMany),
             ("XX000", "(ECHECKOUTTIMEOUT) Pool checkout timeout. Request was dropped after 60000ms", TooMany),
-            ("XX000", "Tenant or user not found", Stays),
-            ("XX000", "(ENOTFOUND) tenant/user postgres.abc not found", Stays),
+            ("XX000", "Tenant or user not found", Permanent),
+            ("XX000", "(ENOTFOUND) tenant/user postgres.abc not found", Permanent),
             (
                 "XX000",
                 "(ECIRCUITBREAKER) too many authentication failures, new connections are blocked",
-                Stays,
+                Permanent,
             ),
-            ("XX000", "SSL connection is required", Stays),
-            ("XX000", "Address not in tenant allow_list: {203, 0, 113, 7}", Stays),
+            ("XX000", "SSL connection is required", Permanent),
+            ("XX000", "Address not in tenant allow_list: {203, 0, 113, 7}", Permanent),
             (
                 "XX000",
                 "(EAUTHQUERY) authentication query failed: connection to database not available",
-                Passes,
+                Transient,
             ),
-            ("XX000", "(EDBHANDLEREXITED) connection to database closed", Passes),
-            ("08006", "connection failure during authentication", Passes),
-            ("08006", "Failed to connect to database: {:error, :econnrefused}", Passes),
-            ("08P01", "(EAUTHPROTOCOL) protocol violation during authentication", Stays),
+            ("XX000", "(EDBHANDLEREXITED) connection to database closed", Transient),
+            ("08006", "connection failure during authentication", Transient),
+            ("08006", "Failed to connect to database: {:error, :econnrefused}", Transient),
+            ("08P01", "(EAUTHPROTOCOL) protocol violation during authentication", Permanent),
             // Amazon RDS Proxy.
-            ("08000", "Timed-out waiting to acquire database connection", Passes),
-            ("28000", "This RDS Proxy requires TLS connections", Stays),
+            ("08000", "Timed-out waiting to acquire database connection", Transient),
+            ("28000", "This RDS Proxy requires TLS connections", Permanent),
             ("XX000", "The maximum number of client connections to the proxy exceeded", TooMany),
             ("28000", "IAM authentication failed because of too many competing requests", TooMany),
         ] {
-            assert_eq!(Obstacle::told(&SqlState::from_code(code), message), obstacle, "{code} {message}");
+            assert_eq!(
+                ConnectError::classify(&SqlState::from_code(code), message),
+                obstacle,
+                "{code} {message}"
+            );
         }
     }
 
     #[test]
     fn only_what_others_caused_and_what_was_lost_is_worth_another_try() {
         for (code, failure) in [
-            ("40001", Failure::RolledBack),
-            ("40P01", Failure::RolledBack),
-            ("57P01", Failure::Lost),
-            ("57P05", Failure::Lost),
-            ("08006", Failure::Lost),
-            ("08P01", Failure::Lost),
-            ("57014", Failure::Stopped),
-            ("53200", Failure::Stopped),
-            ("23505", Failure::Refused),
-            ("42601", Failure::Refused),
-            ("XX000", Failure::Refused),
+            ("40001", StatementError::RolledBack),
+            ("40P01", StatementError::RolledBack),
+            ("57P01", StatementError::Lost),
+            ("57P05", StatementError::Lost),
+            ("08006", StatementError::Lost),
+            ("08P01", StatementError::Lost),
+            ("57014", StatementError::Stopped),
+            ("53200", StatementError::Stopped),
+            ("23505", StatementError::Refused),
+            ("42601", StatementError::Refused),
+            ("XX000", StatementError::Refused),
         ] {
-            assert_eq!(Failure::told(&SqlState::from_code(code)), failure, "{code}");
+            assert_eq!(StatementError::classify(&SqlState::from_code(code)), failure, "{code}");
         }
     }
 }

@@ -8,7 +8,11 @@ use tokio_postgres::config::{
 };
 
 use super::tls::Authorities;
-use crate::{Config, config::Error};
+use crate::{
+    Config,
+    config::{Error, is_invisible},
+    run::max_concurrency,
+};
 
 const FORM: &str = "a PostgreSQL URL such as postgresql://user:password@host/database?sslmode=require";
 
@@ -52,14 +56,14 @@ impl Database {
     /// When the URL is missing or cannot be used, by a sentence that says why and repeats no part of it that may be secret;
     /// or when the number is out of range.
     pub fn new(config: &Config) -> Result<Self, Error> {
-        let url = config.required("DATABASE_URL", FORM)?;
+        let url = config.get("DATABASE_URL").ok_or_else(|| config.missing("DATABASE_URL", FORM))?;
         let mut database =
             parse(url).map_err(|reason| Error::new(format!("DATABASE_URL cannot be read: {reason}")))?;
         if let Some(pem) = config.unquoted("DATABASE_CA")? {
             // A variable may have had to be written in one line.
             database.authorities = Authorities::Pem(pem.replace("\\n", "\n"));
         }
-        let default = config.max_concurrency()?.min(1000);
+        let default = max_concurrency(config)?.min(1000);
         database.max_connections = config.number("DATABASE_MAX_CONNECTIONS", default, 1..=1000)?;
         Ok(database)
     }
@@ -211,7 +215,7 @@ fn parse(url: &str) -> Result<Database, Reason> {
     }
     let ends = [url.chars().next(), url.chars().next_back()];
     if let Some(quote) = ends.into_iter().flatten().find(|end| "\"'`“”‘’".contains(*end)) {
-        return Err(format!("it stands in quotes ({quote}), which do not belong to it; remove them").into());
+        return Err(format!("it is in quotes ({quote}), which are not part of it; remove them").into());
     }
     let Some((scheme, rest)) = url.split_once("://") else {
         return Err(format!("it should be {FORM}").into());
@@ -297,11 +301,6 @@ fn split_credentials(rest: &str) -> Result<(Option<&str>, &str), Reason> {
         }
         Some(_) => Ok((Some(before), after)),
     }
-}
-
-/// True for characters that are copied along unseen: a byte order mark, spaces of no width.
-pub(crate) fn is_invisible(c: char) -> bool {
-    matches!(c, '\u{feff}' | '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{ad}')
 }
 
 fn decoded<'a>(text: &'a str, what: &str) -> Result<Cow<'a, str>, Reason> {
@@ -627,6 +626,14 @@ mod tests {
 
     fn database(url: &str) -> Database {
         parse(url).unwrap_or_else(|reason| panic!("{url}: {reason}"))
+    }
+
+    #[test]
+    fn a_missing_url_is_named() {
+        for config in [Config::from_iter([("", "")]), Config::from_iter([("DATABASE_URL", "")])] {
+            let error = Database::new(&config).err().unwrap().to_string();
+            assert!(error.starts_with("DATABASE_URL is not set"), "{error}");
+        }
     }
 
     /// Hosts, user, password, database's name and TLS.
@@ -986,7 +993,7 @@ mod tests {
             assert_eq!(with(&url("sslrootcert=/etc/ca.pem"), pem), expected);
         }
         let quoted = of(&[("DATABASE_URL", &url("")), ("DATABASE_CA", "\"-----BEGIN\"")]).err().unwrap();
-        assert!(quoted.starts_with("DATABASE_CA stands in quotes"), "{quoted}");
+        assert!(quoted.starts_with("DATABASE_CA is in quotes"), "{quoted}");
     }
 
     #[test]

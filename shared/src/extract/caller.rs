@@ -25,7 +25,7 @@ where
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Error> {
         let token = bearer(&parts.headers).ok_or(Error::InvalidToken)?;
         let id = Verifier::from_ref(state).verify(token, Timestamp::now()).ok_or(Error::InvalidToken)?;
-        telemetry::note(|notes| notes.user_id = Some(id));
+        telemetry::record(|fields| fields.user_id = Some(id));
         Ok(Self { id })
     }
 }

@@ -31,10 +31,7 @@ impl<T: serde::Serialize> IntoResponse for Json<T> {
     fn into_response(self) -> Response {
         match serde_json::to_vec(&self.0) {
             Ok(body) => json_response(body),
-            Err(error) => {
-                tracing::error!(%error, "answer cannot be written as JSON");
-                Error::Internal.into_response()
-            }
+            Err(error) => Error::from(error).into_response(),
         }
     }
 }
