@@ -1,7 +1,7 @@
-//! Cross-origin requests: the pages that may call the API from a browser ([Fetch standard][cors]).
+//! Cross-origin requests: which pages may call the API from a browser ([Fetch standard][cors]).
 //!
-//! API Gateway knows the same origins (`CorsConfiguration` in template.yaml). The functions answer for themselves all the
-//! same, because a preflight reaches a route of any method: docs/design.md has the reasons.
+//! API Gateway has the same origins (`CorsConfiguration` in template.yaml), but a preflight for a route with `ANY` reaches
+//! the function (docs/design.md).
 //!
 //! [cors]: https://fetch.spec.whatwg.org/#http-cors-protocol
 
@@ -21,20 +21,20 @@ const ALLOW_HEADERS: HeaderValue = HeaderValue::from_static("authorization, *");
 const EXPOSE_HEADERS: HeaderValue =
     HeaderValue::from_static("ETag, Idempotent-Replayed, Link, Location, Retry-After, X-Request-Id");
 
-/// How long a browser may keep the answer to a preflight, in seconds. Chromium keeps none longer than two hours.
+/// The time that a browser may keep the answer to a preflight, in seconds. Chromium's limit is two hours.
 const MAX_AGE: HeaderValue = HeaderValue::from_static("7200");
 
-/// The origins whose pages may call the API; by default none.
+/// The origins whose pages may call the API. The default is none.
 #[derive(Clone, Debug, Default)]
 pub struct Cors {
     origins: Arc<[HeaderValue]>,
 }
 
 impl Cors {
-    /// From `CORS_ALLOW_ORIGINS`: origins separated by commas, or `*` for any. Unset or empty: none.
+    /// Reads `CORS_ALLOW_ORIGINS`: origins separated by commas, or `*` for any. Unset or empty means none.
     ///
     /// # Errors
-    /// When one of them is not written as browsers send it, and so would never match.
+    /// An origin is not written as browsers send it, so that it would never match.
     pub fn new(config: &Config) -> Result<Self, config::Error> {
         let origins = config.get("CORS_ALLOW_ORIGINS").map(|origins| origins.split(',').map(str::trim));
         let origins = origins.into_iter().flatten().map(|origin| {
@@ -51,10 +51,10 @@ impl Cors {
     }
 
     /// Compares the request's origin with the allowed ones.
-    pub(crate) fn of(&self, method: &Method, request: &HeaderMap) -> Answer {
+    pub(crate) fn check(&self, method: &Method, request: &HeaderMap) -> CorsHeaders {
         let origin = request.get(header::ORIGIN);
         let is_allowed = |allowed: &&HeaderValue| **allowed == "*" || Some(*allowed) == origin;
-        Answer {
+        CorsHeaders {
             varies: !self.origins.is_empty(),
             allow_origin: origin.and_then(|_| self.origins.iter().find(is_allowed)).cloned(),
             is_preflight: method == Method::OPTIONS
@@ -64,13 +64,13 @@ impl Cors {
 }
 
 /// The CORS headers of one answer.
-pub(crate) struct Answer {
+pub(crate) struct CorsHeaders {
     varies: bool,
     allow_origin: Option<HeaderValue>,
     is_preflight: bool,
 }
 
-impl Answer {
+impl CorsHeaders {
     /// True if the request only asks whether another may be sent, and it may.
     pub(crate) fn is_allowed_preflight(&self) -> bool {
         self.is_preflight && self.allow_origin.is_some()
@@ -83,7 +83,7 @@ impl Answer {
             *response.status_mut() = StatusCode::NO_CONTENT;
         }
         let headers = response.headers_mut();
-        // A cache must not answer one origin with what another was told.
+        // A cache must not give one origin the answer to another.
         if self.varies {
             headers.append(header::VARY, HeaderValue::from_static("Origin"));
         }
@@ -99,8 +99,8 @@ impl Answer {
     }
 }
 
-/// True if a browser would send exactly this as the `Origin` of a page on the web. Neither browsers nor API Gateway know a
-/// star for a part of it, though a host may have one.
+/// True if a browser would send exactly this text as the `Origin` of a page. Neither browsers nor API Gateway know a star
+/// for a part of an origin, though a host may contain one.
 fn is_origin(text: &str) -> bool {
     let is_serialized =
         |url: Url| url.origin().ascii_serialization() == text && url.scheme().starts_with("http");

@@ -1,19 +1,18 @@
-//! What a client is told when something goes wrong, in one shape:
-//! `{"detail": …, "code": "task_not_found", "request_id": "…"}`.
+//! The API's errors. Clients get them in one shape: `{"detail": …, "code": "task_not_found", "request_id": "…"}`.
 //!
-//! Every text here is our own literal. What the database or a library said goes to the log, under the same
-//! request id. A handler returns an [`Error`]; [`with_middleware`](crate::with_middleware), which knows the request
-//! id, turns it into the answer.
+//! Clients see only the literals of this file. The messages of the database and of libraries go to the log, under the same
+//! request id. A handler returns an [`Error`]; [`with_middleware`](crate::with_middleware), which knows the request id, turns
+//! it into the answer.
 //!
-//! | status | when |
+//! | status | reason |
 //! |---|---|
 //! | 400 | the request cannot be read, or its body is not JSON |
-//! | 401 | the token, or the e-mail and password, are not good |
-//! | 404 | no such path, or no such task of the caller |
-//! | 405 | the path knows other methods, named in `Allow` |
-//! | 409 | e-mail or username is taken |
+//! | 401 | the token, or the e-mail and password, are not valid |
+//! | 404 | no such path, or the caller has no such task |
+//! | 405 | the path has other methods, named in `Allow` |
+//! | 409 | the e-mail or username is taken |
 //! | 413, 415 | the body is over 64 KiB, or is not declared as JSON |
-//! | 422 | the body or the query is well formed, but not fit; every bad field is named |
+//! | 422 | the body or the query is well formed, but has invalid fields, which are all named |
 //! | 429 | too many attempts to log in or sign up |
 //! | 503 | the database cannot be reached or does not answer in time |
 //! | 500 | a fault of ours |
@@ -31,12 +30,12 @@ use crate::{
     validation::{ValidationErrors, Violation},
 };
 
-/// Why a request has no better answer.
+/// An error that a client is told.
 #[derive(Clone, Debug)]
 pub enum Error {
-    /// 400: Lambda's event is no request of HTTP.
+    /// 400: Lambda's event is not an HTTP request.
     MalformedRequest,
-    /// 400: a body where one is needed, and there is none.
+    /// 400: the request needs a body and has none.
     EmptyBody,
     /// 400: the body could not be read to its end.
     UnreadableBody,
@@ -49,9 +48,9 @@ pub enum Error {
     },
     /// 400: an object of the body has two members of one name.
     DuplicateKey,
-    /// 401: no token, or none that is good. One answer for every reason.
+    /// 401: no valid token. One answer for every reason.
     InvalidToken,
-    /// 401: e-mail or password is wrong. One answer for both.
+    /// 401: the e-mail or the password is wrong. One answer for both.
     InvalidCredentials,
     /// 404: no such path.
     NotFound,
@@ -67,18 +66,18 @@ pub enum Error {
     BodyTooLarge,
     /// 415.
     NotJson,
-    /// 422: the fields that are not fit.
+    /// 422: the invalid fields.
     Invalid(ValidationErrors),
-    /// 422: more tasks than one answer can carry.
+    /// 422: the tasks do not fit in one answer.
     ListTooLarge,
     /// 429.
     TooManyAttempts {
         /// In seconds.
         retry_after: i32,
     },
-    /// 503: nothing was done.
+    /// 503: the request changed nothing.
     Unavailable,
-    /// 503: it may have been done.
+    /// 503: the request may have changed something.
     OutcomeUnknown,
     /// 500.
     Internal,
@@ -92,7 +91,7 @@ struct Answer<'a> {
     detail: Detail<'a>,
 }
 
-/// A sentence, or for 422 a list that names every bad field (FastAPI's shape).
+/// A sentence, or for 422 a list that names every invalid field (FastAPI's shape).
 #[derive(Serialize)]
 #[serde(untagged)]
 enum Detail<'a> {
@@ -221,7 +220,7 @@ impl From<db::Error> for Error {
                 Self::Unavailable
             }
             db::Error::Unanswered(reason) => {
-                tracing::error!(reason, "no answer of the database");
+                tracing::error!(reason, "the database did not answer");
                 Self::OutcomeUnknown
             }
             db::Error::Statement(_) => {
@@ -232,14 +231,14 @@ impl From<db::Error> for Error {
     }
 }
 
-/// A column that is not what the code expects: a fault of ours.
+/// A column is not what the code expects: a fault of ours.
 impl From<tokio_postgres::Error> for Error {
     fn from(error: tokio_postgres::Error) -> Self {
         db::Error::Statement(error).into()
     }
 }
 
-/// An answer that cannot be written as JSON: a fault of ours.
+/// An answer cannot be written as JSON: a fault of ours.
 impl From<serde_json::Error> for Error {
     fn from(error: serde_json::Error) -> Self {
         tracing::error!(%error, "an answer cannot be written as JSON");
@@ -262,35 +261,35 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_postgresql_says_the_client_reads_our_own_words(
+        fn clients_never_see_the_text_of_postgresql(
             state in "[0-9A-Z]{5}|(08|23|40|42|53|57|XX)[0-9P]{3}",
-            said in "[^\\x00]{8,40}",
+            text in "[^\\x00]{8,40}",
         ) {
-            let error = Error::from(db::Error::Statement(refusal(&state, &said)));
+            let error = Error::from(db::Error::Statement(refusal(&state, &text)));
             prop_assert!(error.answer().status.is_server_error());
             let body = body(&error);
             prop_assert!(["Internal server error", "The database is not available, please try again"]
                 .contains(&body["detail"].as_str().unwrap()));
-            let told = format!("{body} {:?}", error.into_response().headers());
-            prop_assert!(!told.contains(&said) && !told.contains(&state), "{}", told);
+            let answer = format!("{body} {:?}", error.into_response().headers());
+            prop_assert!(!answer.contains(&text) && !answer.contains(&state), "{}", answer);
         }
 
         #[test]
-        fn the_log_has_the_state_and_the_constraint_and_no_value(said in "[a-z]{8}", state in "[0-9A-Z]{5}") {
-            let logged = db::Error::Statement(refusal(&state, &said)).to_string();
+        fn the_log_has_the_sqlstate_and_the_constraint_but_no_value(text in "[a-z]{8}", state in "[0-9A-Z]{5}") {
+            let logged = db::Error::Statement(refusal(&state, &text)).to_string();
             prop_assert_eq!(logged, format!("SQLSTATE {state}, a_constraint"));
         }
     }
 
-    /// The driver's error for an ErrorResponse of these texts (PostgreSQL's docs, "Message Formats").
-    fn refusal(state: &str, said: &str) -> tokio_postgres::Error {
+    /// Makes the driver's error for an ErrorResponse with these texts (PostgreSQL's docs, "Message Formats").
+    fn refusal(state: &str, message: &str) -> tokio_postgres::Error {
         let fields = [
             ('S', "ERROR"),
             ('V', "ERROR"),
             ('C', state),
-            ('M', said),
-            ('D', said),
-            ('H', said),
+            ('M', message),
+            ('D', message),
+            ('H', message),
             ('n', "a_constraint"),
         ];
         let mut text = String::new();
@@ -299,12 +298,12 @@ mod tests {
         }
         text.push('\0');
         let length = u32::try_from(text.len() + 4).unwrap();
-        let message = [b"E".as_slice(), &length.to_be_bytes(), text.as_bytes()].concat();
+        let response = [b"E".as_slice(), &length.to_be_bytes(), text.as_bytes()].concat();
 
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         runtime.block_on(async {
             let (client, mut server) = tokio::io::duplex(4096);
-            server.write_all(&message).await.unwrap();
+            server.write_all(&response).await.unwrap();
             let config: tokio_postgres::Config = "user=todo".parse().unwrap();
             config.connect_raw(client, NoTls).await.map(|_| ()).unwrap_err()
         })

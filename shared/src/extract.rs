@@ -1,4 +1,4 @@
-//! Extractors that carry our error shape (axum's answer in plain text), and the JSON of answers.
+//! Extractors, whose errors have the API's shape (those of axum are plain text), and the JSON of answers.
 
 mod caller;
 mod client_ip;

@@ -297,7 +297,7 @@ mod tests {
         json!({ "sub": USER, "exp": NOW + 60 }).to_string()
     }
 
-    fn good() -> String {
+    fn valid() -> String {
         with_claims(&claims())
     }
 
@@ -324,18 +324,18 @@ mod tests {
     }
 
     #[test]
-    fn a_token_of_the_previous_secret_verifies_while_that_is_configured() {
+    fn a_token_of_the_previous_secret_is_valid_while_that_secret_is_set() {
         let token = signed(&json!({ "alg": "HS256", "typ": "JWT" }), &claims(), PREVIOUS);
         assert_eq!(verify(&token), None);
         let both = Config::from_iter([("JWT_SECRET", SECRET), ("JWT_SECRET_PREVIOUS", PREVIOUS)]);
         let verifier = Verifier::new(&both).unwrap();
         assert_eq!(verifier.verify(&token, at(NOW)), Some(USER));
-        assert_eq!(verifier.verify(&good(), at(NOW)), Some(USER));
+        assert_eq!(verifier.verify(&valid(), at(NOW)), Some(USER));
     }
 
-    /// docs/operations.md: first every verifier learns the new secret, then the issuers use it, then the old one goes.
+    /// The order of docs/operations.md: every verifier gets the new secret, then issuers use it, then the old one goes.
     #[test]
-    fn at_each_step_of_a_rotation_old_and_new_copies_take_each_others_tokens() {
+    fn old_and_new_copies_accept_each_others_tokens_at_each_step_of_a_rotation() {
         const NEW: &str = "new-secret-0123456789abcdef-01234567";
         let steps = [(SECRET, ""), (SECRET, NEW), (NEW, SECRET), (NEW, "")].map(|(present, previous)| {
             Config::from_iter([("JWT_SECRET", present), ("JWT_SECRET_PREVIOUS", previous)])
@@ -344,23 +344,23 @@ mod tests {
             let user = User { id: USER, email: "ada@example.com".to_owned(), username: None };
             Issuer::new(config).unwrap().session(user, at(NOW)).unwrap().access_token
         };
-        let takes = |config: &Config, token: &str| {
+        let accepts = |config: &Config, token: &str| {
             Verifier::new(config).unwrap().verify(token, at(NOW)) == Some(USER)
         };
-        // While a step is taken, copies of the step before still run.
+        // Copies of the step before still run during a step.
         for pair in steps[..3].windows(2) {
             for (issuer, verifier) in [(0, 0), (0, 1), (1, 0), (1, 1)] {
-                assert!(takes(&pair[verifier], &token(&pair[issuer])));
+                assert!(accepts(&pair[verifier], &token(&pair[issuer])));
             }
         }
-        // Without the first step they do not, and after the last the old tokens are no longer good.
-        assert!(!takes(&steps[0], &token(&steps[2])));
-        assert!(!takes(&steps[3], &token(&steps[0])));
+        // Without the first step they do not, and after the last step old tokens are invalid.
+        assert!(!accepts(&steps[0], &token(&steps[2])));
+        assert!(!accepts(&steps[3], &token(&steps[0])));
     }
 
     #[test]
-    fn no_algorithm_but_hs256_is_taken() {
-        assert_eq!(verify(&good()), Some(USER));
+    fn only_hs256_is_accepted() {
+        assert_eq!(verify(&valid()), Some(USER));
         for alg in ["none", "None", "nOnE", "HS384", "HS512", "RS256", "ES256", "EdDSA", "hs256", ""] {
             let token = with_header(&json!({ "alg": alg, "typ": "JWT" }));
             assert_eq!(verify(&token), None, "{alg}");
@@ -370,7 +370,7 @@ mod tests {
     }
 
     #[test]
-    fn a_header_that_asks_for_more_is_refused() {
+    fn a_header_with_crit_or_another_typ_is_refused() {
         for extra in [
             json!({ "typ": "at+jwt" }),
             json!({ "typ": "" }),
@@ -382,13 +382,13 @@ mod tests {
             header.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
             assert_eq!(verify(&with_header(&header)), None, "{header}");
         }
-        // Hints where to find a key are not followed.
+        // Hints to where a key is are ignored.
         let hints = json!({ "alg": "HS256", "kid": "../../dev/null", "jku": "https://example.com/jwks" });
         assert_eq!(verify(&with_header(&hints)), Some(USER));
     }
 
     #[test]
-    fn claims_that_are_missing_or_of_another_type_are_refused() {
+    fn missing_claims_and_claims_of_a_wrong_type_are_refused() {
         let exp = NOW + 60;
         for claims in [
             format!(r#"{{"sub": "{USER}"}}"#),
@@ -412,17 +412,17 @@ mod tests {
     }
 
     #[test]
-    fn a_token_for_later_is_refused_beyond_the_leeway() {
+    fn a_token_is_not_valid_before_its_nbf() {
         let token = |nbf| with_claims(&json!({ "sub": USER, "exp": NOW + 60, "nbf": nbf }).to_string());
         assert_eq!(verify(&token(NOW + LEEWAY)), Some(USER));
         assert_eq!(verify(&token(NOW + LEEWAY + 1)), None);
     }
 
     #[test]
-    fn a_token_changed_anywhere_is_refused() {
-        let token = good();
+    fn a_changed_token_is_refused() {
+        let token = valid();
         for (index, byte) in token.bytes().enumerate() {
-            // Every other symbol in its place, which tries the spare bits of the last ones too.
+            // Other symbols, which also try the spare bits of the last ones.
             for other in *b"ABZaz09-_=. " {
                 if other != byte {
                     let mut changed = token.clone().into_bytes();
@@ -434,9 +434,9 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_token_is_refused() {
-        let good = good();
-        let (message, signature) = good.rsplit_once('.').unwrap();
+    fn text_that_is_not_a_token_is_refused() {
+        let valid = valid();
+        let (message, signature) = valid.rsplit_once('.').unwrap();
         for token in [
             "",
             ".",
@@ -445,12 +445,12 @@ mod tests {
             "a.b.c",
             message,
             signature,
-            &format!("{good}.{signature}"),
-            &format!("{good}="),
-            &format!(" {good}"),
-            &format!("{good}\n"),
+            &format!("{valid}.{signature}"),
+            &format!("{valid}="),
+            &format!(" {valid}"),
+            &format!("{valid}\n"),
             &"a".repeat(1_000_000),
-            &format!("{}.{good}", "a".repeat(9_000)),
+            &format!("{}.{valid}", "a".repeat(9_000)),
         ] {
             assert_eq!(verify(token), None);
         }

@@ -29,29 +29,30 @@ use crate::{
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// How long an answer may take before it is 503: more than a statement may with all its tries ([`db`](crate::db)), and
-/// less than the function's own timeout, 25 s in template.yaml, and API Gateway's 30 s, which would end it without a reason.
+/// The time limit for an answer, after which it is 503. It is more than the limit for a statement with all its attempts
+/// ([`db::DEADLINE`](crate::db::DEADLINE)), and less than the function's timeout (25 s in template.yaml) and API Gateway's (30 s), whose
+/// answers give no reason.
 pub const REQUEST_DEADLINE: Duration = Duration::from_secs(22);
 
-/// Whether this process has answered nothing yet.
-static IS_FIRST: AtomicBool = AtomicBool::new(true);
+/// True until this process answers its first request.
+static IS_COLD: AtomicBool = AtomicBool::new(true);
 
-/// Wraps a function's routes in what every answer needs: the prefix taken off, 404 and 405 in our shape, a request id,
-/// the common headers, those that let pages of other origins read it, a deadline, 500 instead of a crash, and one line of
-/// log, which `log` writes.
+/// Wraps a function's routes in the middleware that every answer needs. It removes the path's prefix, gives 404 and 405 the
+/// API's shape, adds a request id, the common headers and the CORS headers, sets a deadline, answers 500 after a panic, and
+/// passes one line of log to `log`.
 pub fn with_middleware(
     routes: Router,
     cors: Cors,
     log: impl Fn(&RequestLog) + Clone + Send + Sync + 'static,
 ) -> Router {
-    let answer = middleware::from_fn(move |request, next| {
-        answer(request, next, cors.clone(), IS_FIRST.swap(false, Ordering::Relaxed), log.clone())
+    let handle = middleware::from_fn(move |request, next| {
+        handle(request, next, cors.clone(), IS_COLD.swap(false, Ordering::Relaxed), log.clone())
     });
-    // The layer must run before the routes are matched, so it stands around them, not in them.
-    Router::new().fallback_service(routes.layer(middleware::from_fn(note_route))).layer(answer)
+    // The prefix must be removed before the routes are matched, so the layer is around the router, not in it.
+    Router::new().fallback_service(routes.layer(middleware::from_fn(record_route))).layer(handle)
 }
 
-async fn answer(
+async fn handle(
     request: Request,
     next: Next,
     cors: Cors,
@@ -62,21 +63,21 @@ async fn answer(
     let request_id = request_id(&request);
     let lambda_request_id = request.lambda_context_ref().map(|context| context.request_id.clone());
     let method = request.method().clone();
-    let cors = cors.of(&method, request.headers());
+    let cors = cors.check(&method, request.headers());
     let span = tracing::info_span!("request", request_id, lambda_request_id);
     async {
-        let answering = timeout(REQUEST_DEADLINE, AssertUnwindSafe(answer_to(request, next)).catch_unwind());
+        let answering = timeout(REQUEST_DEADLINE, AssertUnwindSafe(route(request, next)).catch_unwind());
         let (answer, fields) = telemetry::recorded(answering).await;
         let mut response = match answer {
             Ok(Ok(response)) => response,
-            // The panic hook has logged where. What the panic says may quote what was sent.
+            // The panic hook has logged the place. The message is not logged, because it may quote the request.
             Ok(Err(_)) => Error::Internal.into_response(),
             Err(_) => {
                 tracing::error!("no answer within {REQUEST_DEADLINE:?}");
                 Error::OutcomeUnknown.into_response()
             }
         };
-        let error = match error_of(&mut response) {
+        let error = match take_error(&mut response) {
             // A safe method changes nothing.
             Some(Error::OutcomeUnknown) if method.is_safe() => Some(Error::Unavailable),
             // OPTIONS asks for the methods, which are in `Allow`.
@@ -110,32 +111,32 @@ async fn answer(
     .await
 }
 
-async fn answer_to(mut request: Request, next: Next) -> Response {
+async fn route(mut request: Request, next: Next) -> Response {
     if is_altered(&request) {
         return Error::NotFound.into_response();
     }
-    Prefix::take_off(&mut request);
+    Prefix::strip(&mut request);
     next.run(request).await
 }
 
-/// The error that an answer stands for: a handler's, or a router's, which has the status alone.
-fn error_of(response: &mut Response) -> Option<Error> {
-    let of_handler = response.extensions_mut().remove();
-    of_handler.or_else(|| match response.status() {
+/// Returns the error of an answer: a handler's, or the router's, which has only the status.
+fn take_error(response: &mut Response) -> Option<Error> {
+    let handlers_error = response.extensions_mut().remove();
+    handlers_error.or_else(|| match response.status() {
         StatusCode::NOT_FOUND => Some(Error::NotFound),
         StatusCode::METHOD_NOT_ALLOWED => Some(Error::MethodNotAllowed),
         _ => None,
     })
 }
 
-/// The answer to an event that is no request, from which nothing is counted.
+/// Makes the answer to an event that is not a request. It is not counted in the metrics.
 pub(crate) fn error_response(error: &Error, request_id: &str) -> Response {
     let mut response = with_body(error.clone().into_response(), error, request_id, false);
     add_headers(response.headers_mut(), request_id);
     response
 }
 
-async fn note_route(route: Option<MatchedPath>, request: Request, next: Next) -> Response {
+async fn record_route(route: Option<MatchedPath>, request: Request, next: Next) -> Response {
     telemetry::record(|fields| fields.route = route);
     next.run(request).await
 }
@@ -149,7 +150,7 @@ fn with_body(response: Response, error: &Error, request_id: &str, is_head: bool)
 }
 
 fn add_headers(headers: &mut HeaderMap, request_id: &str) {
-    // But for what the docs are made of.
+    // The files of the docs set their own.
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     if let Ok(request_id) = HeaderValue::from_str(request_id) {
@@ -157,15 +158,15 @@ fn add_headers(headers: &mut HeaderMap, request_id: &str) {
     }
 }
 
-/// Whether the path is not the one that was asked for. API Gateway decodes it, and lambda_http reads what comes out as
-/// a URL again, which drops control characters and resolves dots: `/tasks/{id}%0D%0A` would be the task of that id.
+/// True if the path is not the one that the client sent. API Gateway decodes it, and lambda_http parses the result as a URL
+/// again, which drops control characters and resolves dots: `/tasks/{id}%0D%0A` would become the task of that id.
 fn is_altered(request: &Request) -> bool {
-    let asked_for = request.raw_http_path();
-    !asked_for.is_empty() && !percent_decode_str(request.uri().path()).eq(asked_for.bytes())
+    let sent = request.raw_http_path();
+    !sent.is_empty() && !percent_decode_str(request.uri().path()).eq(sent.bytes())
 }
 
-/// API Gateway's id of the request; a new one where there is no API Gateway. Never the client's: it goes to
-/// the log.
+/// Returns API Gateway's id of the request, or a new one without API Gateway. It is never from the client, because it goes
+/// to the log.
 fn request_id(request: &Request) -> String {
     match request.extensions().get() {
         Some(RequestContext::ApiGatewayV2(context)) => context.request_id.clone(),
@@ -183,7 +184,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_panic_is_a_500_of_fixed_text_and_the_next_request_is_answered() {
+    async fn a_panic_is_a_500_with_a_fixed_text_and_the_next_request_is_answered() {
         let routes = Router::new()
             .route("/panic", get(async || -> Response { panic!("a secret of the code") }))
             .route("/fine", get(async || "fine"));
@@ -198,7 +199,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_has_no_answer_at_the_deadline_is_503() {
+    async fn a_request_without_an_answer_at_the_deadline_is_503() {
         let routes = Router::new().route("/hangs", get(std::future::pending::<Response>));
         let started = tokio::time::Instant::now();
         let request = Request::get("/hangs").body(Body::empty()).unwrap();

@@ -1,6 +1,6 @@
-//! Passwords: bcrypt, off the async executor.
+//! Passwords and their bcrypt hashes.
 //!
-//! bcrypt reads 72 bytes and stops at a NUL; its libraries cut silently, so the limits are checked here.
+//! bcrypt reads 72 bytes and stops at a NUL. Its libraries cut the rest silently, so the limits are checked here.
 
 use std::{sync::LazyLock, thread::available_parallelism};
 
@@ -13,18 +13,18 @@ use crate::{
     validation::{ValidationErrors, Violation},
 };
 
-/// bcrypt's own limit.
+/// The limit of bcrypt.
 const MAX_BYTES: usize = 72;
 
-/// NIST SP 800-63B §5.1.1.2, as is refusing the common ones.
+/// The least that NIST SP 800-63B §5.1.1.2 allows; it also asks to refuse common passwords.
 const MIN_CHARACTERS: usize = 8;
 
-/// Those of 8 characters and more among the 20,000 that most often turned up in leaks, in lower case, a line each.
-/// Where it is from is in common-passwords.LICENSE.
+/// The passwords of 8 characters and more among the 20,000 most common in leaks, in lower case, one on each line. Their
+/// source is in common-passwords.LICENSE.
 const COMMON: &str = include_str!("common-passwords.txt");
 
-/// A password fit to be stored: at least 8 characters, at most 72 bytes, no NUL, none of the most common. Exactly as it
-/// was sent.
+/// A password that may be stored, exactly as it was sent: at least 8 characters, at most 72 bytes, no NUL, and not one of the
+/// most common.
 #[derive(Deserr)]
 #[deserr(error = ValidationErrors, try_from(String) = Password::new -> Violation)]
 pub struct Password(String);
@@ -40,7 +40,7 @@ impl Password {
         if password.contains('\0') {
             return Err(Violation::new("value_error", "Password should not contain a NUL character"));
         }
-        // A line after the other, as it takes a thousandth of the time of the hash.
+        // A search through all lines takes a thousandth of the time of the hash.
         if COMMON.lines().any(|common| common.eq_ignore_ascii_case(&password)) {
             return Err(Violation::new(
                 "value_error",
@@ -50,13 +50,13 @@ impl Password {
         Ok(Self(password))
     }
 
-    /// Whether it is `text`, in any case.
+    /// True if the password is `text` in any case.
     pub fn is(&self, text: &str) -> bool {
         self.0.eq_ignore_ascii_case(text)
     }
 }
 
-/// Makes and checks bcrypt hashes at `BCRYPT_COST`.
+/// Makes and verifies bcrypt hashes of the cost `BCRYPT_COST`.
 #[derive(Clone)]
 pub struct Hasher {
     cost: u32,
@@ -71,47 +71,48 @@ impl Hasher {
         Ok(Self { cost: config.number("BCRYPT_COST", 12, 4..=16)? })
     }
 
-    /// The hash to store, `$2b$…`. Takes about 0.3 s of CPU at cost 12.
+    /// Returns the hash to store, `$2b$…`. It takes about 0.3 s of CPU at cost 12.
     ///
     /// # Errors
-    /// [`Error::Internal`] when the system gives no random salt.
+    /// [`Error::Internal`] if the system gives no random salt.
     pub async fn hash(&self, Password(password): Password) -> Result<String, Error> {
         let cost = self.cost;
         run_blocking(move || bcrypt::hash(password, cost)).await
     }
 
-    /// Whether `password` belongs to `hash`. Without a hash the answer is no, after the same work, so that the
-    /// time does not tell whether the account exists (for hashes of the configured cost). `$2a$`, `$2b$` and `$2y$`
-    /// are all read; what is stored but no bcrypt hash is nobody's password.
+    /// True if `password` belongs to `hash` (`$2a$`, `$2b$` or `$2y$`). Without a hash it is false after the same work, so
+    /// that the time does not tell whether the account exists (for hashes of the configured cost). A stored text that is
+    /// not a bcrypt hash matches no password.
     ///
     /// # Errors
-    /// [`Error::Internal`] when the work cannot be done.
+    /// [`Error::Internal`] if bcrypt fails.
     pub async fn verify(&self, password: String, hash: Option<String>) -> Result<bool, Error> {
         let hash = hash.filter(|hash| {
             let is_bcrypt = hash.parse::<bcrypt::HashParts>().is_ok();
             if !is_bcrypt {
-                tracing::error!("what is stored as a user's password hash is not bcrypt");
+                tracing::error!("the stored hash of a user's password is not bcrypt");
             }
             is_bcrypt
         });
-        // What bcrypt would cut cannot have been stored, and is wrong even where the rest is right.
+        // A password that bcrypt would cut cannot have been stored. It is wrong even if its beginning is right.
         let may_match = hash.is_some() && password.len() <= MAX_BYTES && !password.contains('\0');
         let hash = hash.unwrap_or_else(|| self.dummy_hash());
         let matches = run_blocking(move || bcrypt::verify(password, &hash)).await?;
         Ok(matches && may_match)
     }
 
-    /// A well-formed hash that costs what a real one costs. It is of no password that anybody knows: salt and
-    /// digest are the base64 digits in order.
+    /// Returns a hash of the configured cost that belongs to no known password: its salt and digest are the base64 digits in
+    /// order.
     fn dummy_hash(&self) -> String {
         format!("$2b${:02}$abcdefghijklmnopqrstuuABCDEFGHIJKLMNOPQRSTUVWXYZ0123u", self.cost)
     }
 }
 
-/// One hash per core at a time: more would make all of them late, where these keep the order in which they came.
+/// One hash per core at a time, in the order in which they came. More at a time would make all of them late.
 static CORES: LazyLock<Semaphore> =
     LazyLock::new(|| Semaphore::new(available_parallelism().map_or(1, usize::from)));
 
+/// Runs `work` in a thread of its own, because it would block the async executor.
 async fn run_blocking<T: Send + 'static>(
     work: impl FnOnce() -> bcrypt::BcryptResult<T> + Send + 'static,
 ) -> Result<T, Error> {
@@ -121,7 +122,7 @@ async fn run_blocking<T: Send + 'static>(
     };
     let permit = CORES.acquire().await.map_err(|error| failed(error.to_string()))?;
     let done = tokio::task::spawn_blocking(move || {
-        // Held until the work is done, though its request may have been given up.
+        // The permit is held until the work is done, even if the request was cancelled.
         let _permit = permit;
         work()
     });
@@ -142,7 +143,7 @@ mod tests {
     }
 
     fn password(text: &str) -> Result<Password, &'static str> {
-        Password::new(text.to_owned()).map_err(|rule| rule.kind)
+        Password::new(text.to_owned()).map_err(|violation| violation.kind)
     }
 
     #[test]
@@ -167,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn the_list_of_common_passwords_holds_what_could_otherwise_be_chosen_in_lower_case_and_once() {
+    fn common_passwords_are_in_lower_case_distinct_and_within_the_limits() {
         let lines: BTreeSet<_> = COMMON.lines().collect();
         assert_eq!(lines.len(), 8346);
         assert_eq!(COMMON.lines().count(), lines.len());
@@ -190,14 +191,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_follows_a_nul_is_not_ignored() {
+    async fn the_text_after_a_nul_is_not_ignored() {
         let hasher = hasher("4");
         let hash = hasher.hash(password("abcdefgx").unwrap()).await.unwrap();
         assert!(!hasher.verify("abcdefgx\0anything".to_owned(), Some(hash)).await.unwrap());
     }
 
     #[tokio::test]
-    async fn what_is_not_bcrypt_is_nobodys_password() {
+    async fn a_stored_text_that_is_not_bcrypt_matches_no_password() {
         for stored in ["", "correct horse battery", "$argon2id$v=19$m=65536,t=3,p=4$c2FsdA$aGFzaA"] {
             let verified =
                 hasher("4").verify("correct horse battery".to_owned(), Some(stored.to_owned())).await;
@@ -222,7 +223,7 @@ mod tests {
     ];
 
     #[tokio::test]
-    async fn hashes_are_made_one_after_the_other_and_not_all_late_together() {
+    async fn hashes_are_made_in_order_so_that_not_all_are_late() {
         let started = Instant::now();
         let hashes = (0..40).map(async |_| {
             hasher("9").verify("correct horse battery".to_owned(), None).await.unwrap();
@@ -234,7 +235,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn dummy_hash_costs_what_a_real_one_costs_and_matches_nothing() {
+    async fn the_dummy_hash_costs_as_much_as_a_real_one_and_matches_nothing() {
         for cost in ["4", "12"] {
             let hash: bcrypt::HashParts = hasher(cost).dummy_hash().parse().unwrap();
             assert_eq!(hash.get_cost().to_string(), cost);

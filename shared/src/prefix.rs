@@ -1,4 +1,4 @@
-//! The prefix of a URL before the paths that the routers know: the mapping key of a custom domain, and `/api`.
+//! The prefix of a path before the routers' own paths: the mapping key of a custom domain, and `/api`.
 
 use axum::extract::{FromRequestParts, Request};
 use axum::http::{Uri, request::Parts, uri::PathAndQuery};
@@ -11,13 +11,13 @@ use crate::Error;
 pub struct Prefix(pub String);
 
 impl Prefix {
-    /// Takes it off the request's path, before the routes are matched, and keeps it for the handlers.
-    pub(crate) fn take_off(request: &mut Request) {
+    /// Removes the prefix from the request's path, before the routes are matched, and stores it for the handlers.
+    pub(crate) fn strip(request: &mut Request) {
         let mut prefix = mapping_key(request).unwrap_or_default();
-        if let Some(uri) = without(&prefix, request.uri()) {
+        if let Some(uri) = strip_segments(&prefix, request.uri()) {
             *request.uri_mut() = uri;
         }
-        if let Some(uri) = without("/api", request.uri()) {
+        if let Some(uri) = strip_segments("/api", request.uri()) {
             *request.uri_mut() = uri;
             prefix += "/api";
         }
@@ -33,8 +33,8 @@ impl<S: Sync> FromRequestParts<S> for Prefix {
     }
 }
 
-/// The path segments by which a custom domain leads to this API ([mapping keys]). They stay in the path of the event, which
-/// tells by its route, such as `ANY /tasks/{id}`, where the API's own path begins.
+/// Returns the path segments that a custom domain maps to this API ([mapping keys]). They stay in the path of the event,
+/// whose route, such as `ANY /tasks/{id}`, tells where the API's own path begins.
 ///
 /// [mapping keys]: https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-mappings.html
 fn mapping_key(request: &Request) -> Option<String> {
@@ -50,8 +50,8 @@ fn mapping_key(request: &Request) -> Option<String> {
     request.uri().path().strip_suffix(&own_path).map(str::to_owned)
 }
 
-/// The same address without these first segments; `None` where it does not start with them, or has no others.
-fn without(segments: &str, uri: &Uri) -> Option<Uri> {
+/// Returns the URI without these first segments, or `None` if it does not start with them or has no others.
+fn strip_segments(segments: &str, uri: &Uri) -> Option<Uri> {
     let rest = uri.path_and_query()?.as_str().strip_prefix(segments).filter(|rest| rest.starts_with('/'))?;
     let mut parts = uri.clone().into_parts();
     parts.path_and_query = Some(PathAndQuery::try_from(rest).ok()?);
@@ -66,14 +66,14 @@ mod tests {
 
     use super::*;
 
-    /// The prefix, and what is left.
-    fn taken_off(request: &mut Request) -> (String, String) {
-        Prefix::take_off(request);
+    /// Returns the prefix and the URI without it.
+    fn stripped(request: &mut Request) -> (String, String) {
+        Prefix::strip(request);
         let Prefix(prefix) = request.extensions().get().cloned().unwrap();
         (prefix, request.uri().to_string())
     }
 
-    /// As API Gateway sends it.
+    /// Makes a request as API Gateway sends it.
     fn request(path: &str, route: &str, id: Option<&str>) -> Request {
         let mut context = ApiGatewayV2httpRequestContext::default();
         context.route_key = Some(route.to_owned());
@@ -84,8 +84,8 @@ mod tests {
     }
 
     #[test]
-    fn only_a_whole_first_segment_is_the_prefix() {
-        let strip = |path: &str| taken_off(&mut Request::get(path).body(Body::empty()).unwrap());
+    fn only_a_whole_first_segment_is_a_prefix() {
+        let strip = |path: &str| stripped(&mut Request::get(path).body(Body::empty()).unwrap());
         let both = |prefix: &str, rest: &str| (prefix.to_owned(), rest.to_owned());
         assert_eq!(strip("/api/tasks?limit=1"), both("/api", "/tasks?limit=1"));
         assert_eq!(strip("https://x.example/api/tasks"), both("/api", "https://x.example/tasks"));
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn the_mapping_key_of_a_custom_domain_is_what_stands_before_the_path_of_the_route() {
+    fn the_mapping_key_of_a_custom_domain_is_the_part_before_the_routes_path() {
         let id = "019bc000-0000-7000-8000-000000000002";
         for (path, route, parameter, prefix, rest) in [
             ("/todo/tasks?limit=1", "ANY /tasks", None, "/todo", "/tasks?limit=1"),
@@ -118,24 +118,24 @@ mod tests {
             ("/tasks", "ANY /tasks", None, "", "/tasks"),
             ("/api/tasks", "ANY /api/tasks", None, "/api", "/tasks"),
             (&format!("/tasks/{id}"), "ANY /tasks/{id}", Some(id), "", &format!("/tasks/{id}")),
-            // One parameter with a slash in it, which API Gateway decodes.
+            // A parameter with an encoded slash, which API Gateway decodes.
             ("/tasks/tasks/1", "ANY /tasks/{id}", Some("tasks/1"), "", "/tasks/tasks/1"),
-            // No API Gateway that says which route it was.
+            // No route is known.
             ("/todo/tasks", "$default", None, "", "/todo/tasks"),
             ("/todo/tasks", "", None, "", "/todo/tasks"),
         ] {
-            let taken_off = taken_off(&mut request(path, route, parameter));
-            assert_eq!(taken_off, (prefix.to_owned(), rest.to_owned()), "{path} by {route}");
+            let stripped = stripped(&mut request(path, route, parameter));
+            assert_eq!(stripped, (prefix.to_owned(), rest.to_owned()), "{path} by {route}");
         }
     }
 
     proptest! {
         #[test]
-        fn the_prefix_comes_off_once_and_nothing_else_changes(
+        fn the_prefix_is_removed_once_and_nothing_else_changes(
             address in "(https?://[a-z]{1,5}(:[0-9]{1,4})?)?",
             path in "(/(api|[a-z0-9%.~_-]{0,6})){1,4}(\\?[a-z0-9=&%/?-]{0,12})?",
         ) {
-            let strip = |path: &str| without("/api", &format!("{address}{path}").parse().unwrap());
+            let strip = |path: &str| strip_segments("/api", &format!("{address}{path}").parse().unwrap());
             let rest = strip(&format!("/api{path}")).map(|uri| uri.to_string());
             prop_assert_eq!(rest, Some(format!("{address}{path}")));
             if !path.starts_with("/api/") {
@@ -144,13 +144,13 @@ mod tests {
         }
 
         #[test]
-        fn whatever_the_mapping_key_it_is_the_prefix_and_the_path_is_the_routes(
+        fn any_mapping_key_is_a_prefix(
             key in "(/[a-zA-Z0-9$._+!*()-]{1,8}){1,3}",
             api in "(/api)?",
             id in "[0-9a-f-]{1,36}",
         ) {
             let mut request = request(&format!("{key}{api}/tasks/{id}"), &format!("ANY {api}/tasks/{{id}}"), Some(&id));
-            prop_assert_eq!(taken_off(&mut request), (format!("{key}{api}"), format!("/tasks/{id}")));
+            prop_assert_eq!(stripped(&mut request), (format!("{key}{api}"), format!("/tasks/{id}")));
         }
     }
 }

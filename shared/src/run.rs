@@ -1,4 +1,4 @@
-//! The life of a Lambda function: read the configuration, connect, answer events.
+//! The life of a Lambda function: reading the configuration, connecting, answering events.
 
 use std::{
     convert::Infallible,
@@ -21,19 +21,18 @@ use tokio::runtime::{Builder, Runtime};
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::{
-    Config, Cors, Db, Error, config, foreign, middleware, ssm,
+    Config, Cors, Db, Error, config, middleware, other_event, ssm,
     telemetry::{self, RequestLog},
     with_middleware,
 };
 
 /// Runs a function under the Lambda Runtime API until Lambda ends the process.
 ///
-/// `secrets` are the variables that may come from SSM Parameter Store, and `build` makes the function's routes from the
-/// configuration and the database. A missing or unfit variable ends the process with a sentence that names it. A
-/// database that cannot be reached does not: the function starts all the same, and each invocation tries again and
-/// answers 503.
+/// `secrets` are the variables that may come from SSM Parameter Store. `build` makes the function's routes from the
+/// configuration and the database. A missing or unusable variable ends the process with a message that names it. A database
+/// that cannot be reached does not: each request tries again, and is answered with 503.
 ///
-/// It answers one event at a time, in one thread, unless Lambda sets `AWS_LAMBDA_MAX_CONCURRENCY`, which it does on
+/// The function answers one event at a time, in one thread, unless Lambda sets `AWS_LAMBDA_MAX_CONCURRENCY`, as on
 /// [Managed Instances][lmi].
 ///
 /// [lmi]: https://docs.aws.amazon.com/lambda/latest/dg/lambda-managed-instances.html
@@ -41,7 +40,7 @@ pub fn run(secrets: &[&str], build: impl FnOnce(&Config, Db) -> Result<Router, c
     serve(async |config| init(config, secrets, build).await)
 }
 
-/// As [`run`], for a function that has neither a database nor a secret.
+/// Runs a function without a database and secrets, like [`run`].
 pub fn run_without_database(routes: Router) -> ExitCode {
     serve(async |_| Ok(routes))
 }
@@ -53,19 +52,19 @@ fn serve(init: impl AsyncFnOnce(Config) -> Result<Router, config::Error>) -> Exi
     let log = move |answered: &RequestLog| telemetry::to_cloudwatch(&function, answered);
     let running = tokio_runtime(&config).and_then(|runtime| {
         runtime.block_on(async {
-            // Without it lambda_runtime panics.
+            // lambda_runtime panics without it.
             if config.get("AWS_LAMBDA_RUNTIME_API").is_none() {
                 return Err(config::Error::new(
-                    "AWS_LAMBDA_RUNTIME_API is not set: this runs under Lambda, `cargo lambda watch` or `sam local`; \
-                     without them `cargo dev` answers the same requests"
+                    "AWS_LAMBDA_RUNTIME_API is not set: this program runs under Lambda, `cargo lambda watch` or `sam local`; \
+                     `cargo dev` answers the same requests without them"
                         .to_owned(),
                 ));
             }
             let cors = Cors::new(&config)?;
             let routes = init(config).await?;
-            // Without the layer of lambda_runtime::run, a span for each request: ours says more.
+            // lambda_runtime::run would add a span for each request. Ours has more in it.
             let runtime = lambda_runtime::Runtime::new(answer_events(routes, cors, log));
-            // A task, because each time that the future of block_on is woken costs a system call.
+            // Each wake-up of the future of block_on costs a system call, that of a task does not.
             let ended = tokio::spawn(runtime.run_concurrent()).await;
             let error = ended.map_err(Into::into).flatten().err();
             error.map_or(Ok(()), |error: lambda_http::Error| Err(config::Error::new(error.to_string())))
@@ -98,7 +97,7 @@ fn tokio_runtime(config: &Config) -> Result<Runtime, config::Error> {
     runtime.map_err(|error| config::Error::new(format!("tokio's runtime cannot be started: {error}")))
 }
 
-/// All that can be done before the first event. The database is connected to from the moment its URL is known.
+/// Makes the routes, and connects to the database from the moment its URL is known.
 async fn init(
     mut config: Config,
     secrets: &[&str],
@@ -109,23 +108,23 @@ async fn init(
         let connecting = db.clone();
         Ok((db, tokio::spawn(async move { connecting.warm_up().await })))
     };
-    // Where SSM may yet name the authorities to trust, it is waited for.
+    // SSM may still hold the authorities to trust.
     let is_known = config.get("SSM_PARAMETER_PATH").is_none() || config.get("DATABASE_CA").is_some();
     let url = config.get("DATABASE_URL").filter(|_| is_known);
     let early = url.map(|_| connect(&config)).transpose()?;
     ssm::complete(&mut config, secrets).await?;
     let (db, connecting) = early.map_or_else(|| connect(&config), Ok)?;
     let routes = build(&config, db)?;
-    // The first request should not have to wait for it. What it panics at has been logged.
+    // The first request need not wait for it then. A panic in it has been logged.
     let _ = connecting.await;
     Ok(routes)
 }
 
-/// A function as Lambda calls it: an event of API Gateway's HTTP API (payload version 2.0) in, the answer's JSON out.
+/// Makes the service that Lambda calls with an event of API Gateway's HTTP API (payload version 2.0).
 ///
-/// lambda_http panics at some events (base64 that is none, a space in the query, a malformed Host), which Lambda would
-/// answer with a 500 of its own. A request that cannot be read is a 400 of ours. So is what is no request at all, which is
-/// named in the log and not counted.
+/// lambda_http panics at some events (malformed base64, a space in the query, a malformed Host), and Lambda would answer them
+/// with a 500 of its own. Here they are a 400. An event that is not a request is a 400 too; it is described in the log and
+/// not counted.
 pub fn answer_events(
     routes: Router,
     cors: Cors,
@@ -137,50 +136,53 @@ pub fn answer_events(
     Future = impl Future<Output = Result<ApiGatewayV2httpResponse, Infallible>> + Send,
 > + Clone
 + Send {
-    let answers = with_middleware(routes, cors.clone(), log.clone());
-    let refuses = with_middleware(Router::new().fallback(async || Error::MalformedRequest), cors, log);
+    let requests = with_middleware(routes, cors.clone(), log.clone());
+    let malformed = with_middleware(Router::new().fallback(async || Error::MalformedRequest), cors, log);
     service_fn(move |LambdaEvent { payload, context }: LambdaEvent<Box<RawValue>>| {
-        let (mut answers, mut refuses) = (answers.clone(), refuses.clone());
+        let (mut requests, mut malformed) = (requests.clone(), malformed.clone());
         async move {
             let read = panic::catch_unwind(|| {
                 let event = serde_json::from_str(payload.get()).ok()?;
                 Some(Request::from(LambdaRequest::ApiGatewayV2(event)))
             });
             let response = match read {
-                Ok(Some(request)) => answers.call(request.with_lambda_context(context)).await?,
-                _ => match foreign::what_came(&payload) {
-                    None => refuses.call(only_the_id(&payload).with_lambda_context(context)).await?,
-                    Some(what) => {
+                Ok(Some(request)) => requests.call(request.with_lambda_context(context)).await?,
+                _ => match other_event::describe(&payload) {
+                    None => malformed.call(request_with_id(&payload).with_lambda_context(context)).await?,
+                    Some(description) => {
                         let lambda_request_id = context.request_id;
-                        tracing::warn!(lambda_request_id, "no request of an HTTP API came, but {what}");
+                        tracing::warn!(
+                            lambda_request_id,
+                            "the event is not a request of an HTTP API but {description}"
+                        );
                         middleware::error_response(&Error::MalformedRequest, &lambda_request_id)
                     }
                 },
             };
-            Ok(as_lambda_has_it(response).await)
+            Ok(into_lambda_response(response).await)
         }
     })
 }
 
-/// Not by lambda_http's `Adapter`, which cannot be sent to another thread with axum's answers, and copies them.
-async fn as_lambda_has_it(response: axum::response::Response) -> ApiGatewayV2httpResponse {
+/// Converts an answer. lambda_http's `Adapter` copies the body, and is not `Send` with axum's.
+async fn into_lambda_response(response: axum::response::Response) -> ApiGatewayV2httpResponse {
     let (parts, body) = response.into_parts();
     let mut response = ApiGatewayV2httpResponse::default();
     response.status_code = parts.status.as_u16().into();
     response.headers = parts.headers;
     match body.collect().await {
-        // All that we answer is text.
+        // Every answer is text.
         Ok(body) => response.body = String::from_utf8(body.to_bytes().into()).ok().map(Body::Text),
         Err(error) => {
-            tracing::error!(%error, "answer cannot be sent");
+            tracing::error!(%error, "an answer cannot be sent");
             response.status_code = 500;
         }
     }
     response
 }
 
-/// A request of which nothing is known but the id that API Gateway gave it.
-fn only_the_id(event: &RawValue) -> Request {
+/// Makes a request that has only the id from an event.
+fn request_with_id(event: &RawValue) -> Request {
     #[derive(Default, Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Event {
@@ -199,8 +201,7 @@ fn only_the_id(event: &RawValue) -> Request {
     LambdaRequest::ApiGatewayV2(request).into()
 }
 
-/// Lines of JSON, each with its level and its time: without either, [Lambda takes it to be of level INFO][levels].
-/// lambda_runtime's own have no time.
+/// Writes the log as lines of JSON, each with a level and a time: [Lambda takes a line without them for INFO][levels].
 ///
 /// [levels]: https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html
 fn init_log(config: &Config) {
@@ -212,7 +213,7 @@ fn init_log(config: &Config) {
         .with_target(false)
         .with_max_level(level.unwrap_or(LevelFilter::INFO))
         .init();
-    // Where, and not what: the message may quote what a client sent.
+    // The place only: the message may quote the request.
     panic::set_hook(Box::new(|panic: &PanicHookInfo| {
         let place = panic.location().map(ToString::to_string);
         tracing::error!(place, "panic");

@@ -1,8 +1,8 @@
 //! Secrets from SSM Parameter Store, for functions whose environment does not hold them.
 //!
-//! With `SSM_PARAMETER_PATH=/todo/prod`, `JWT_SECRET` is the value of the parameter `/todo/prod/JWT_SECRET`. All that a
-//! function lacks is read in one [GetParameters][api] call when it starts, and never again: a running copy of a function
-//! does not see a change. Without the path nothing of the AWS SDK runs.
+//! With `SSM_PARAMETER_PATH=/todo/prod`, `JWT_SECRET` is the value of the parameter `/todo/prod/JWT_SECRET`. One
+//! [GetParameters][api] call reads all missing variables when the function starts; a running copy does not see a later
+//! change. Without the path nothing of the AWS SDK runs.
 //!
 //! [api]: https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_GetParameters.html
 
@@ -12,15 +12,15 @@ use tokio::time::timeout;
 
 use crate::config::{self, Config};
 
-/// How long it all may take, credentials included. Lambda allows 10 s for the whole init.
+/// The time limit for reading all parameters, credentials included. Lambda allows 10 s for the whole init.
 const DEADLINE: Duration = Duration::from_secs(4);
 
-/// Sets those of the variables `names` that are unset, from the parameters below `SSM_PARAMETER_PATH`. A parameter that
-/// does not exist leaves its variable unset: whoever needs it says so.
+/// Sets the unset variables among `names` from the parameters below `SSM_PARAMETER_PATH`. A variable whose parameter does not
+/// exist stays unset.
 ///
 /// # Errors
-/// The path is not one, or the parameters cannot be read within 4 s, a second try included. The sentence names them, and never
-/// a value.
+/// The path is malformed, or the parameters cannot be read within 4 s, a retry included. The message names the parameters,
+/// never a value.
 pub(crate) async fn complete(config: &mut Config, names: &[&str]) -> Result<(), config::Error> {
     let Some(path) = config.get("SSM_PARAMETER_PATH").map(str::to_owned) else { return Ok(()) };
     if !path.starts_with('/') || path.ends_with('/') {
@@ -48,7 +48,7 @@ pub(crate) async fn complete(config: &mut Config, names: &[&str]) -> Result<(), 
 #[cfg(not(feature = "ssm"))]
 mod sdk {
     pub(super) async fn get(_: &[String]) -> Result<Vec<(String, String)>, String> {
-        Err("this was built without the feature `ssm`".to_owned())
+        Err("this program was built without the feature `ssm`".to_owned())
     }
 }
 
@@ -64,17 +64,17 @@ mod sdk {
     };
     use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore, rustls_provider::CryptoMode};
 
-    /// Who AWS's certificates are of. The SDK would otherwise read the system's authorities, some hundred files, at each start.
+    /// The authorities of AWS's certificates. Without them the SDK reads the system's, a hundred files, at each start.
     const AUTHORITIES: &[u8] = include_bytes!("amazon-root-certificates.pem");
 
-    /// How long one try may take.
+    /// The time limit for one attempt.
     const ATTEMPT_TIMEOUT: Duration = Duration::from_millis(1500);
 
-    /// Names and values of those `parameters` that exist.
+    /// Returns the names and values of the `parameters` that exist.
     pub(super) async fn get(parameters: &[String]) -> Result<Vec<(String, String)>, String> {
         let tls =
             TlsContext::builder().with_trust_store(TrustStore::empty().with_pem_certificate(AUTHORITIES));
-        // The SDK's own default is aws-lc-rs; ring is here for the database already.
+        // ring is here for the database already; the SDK's default is aws-lc-rs.
         let http = aws_smithy_http_client::Builder::new()
             .tls_provider(Provider::Rustls(CryptoMode::Ring))
             .tls_context(tls.build().map_err(|error| error.to_string())?)
@@ -94,7 +94,7 @@ mod sdk {
         Ok(found.filter_map(|parameter| parameter.name.zip(parameter.value)).collect())
     }
 
-    /// Our own words, and of the answer no more than its error code: what else is in it is not known to be fit for a log.
+    /// Describes an error without quoting SSM's answer, which may hold secrets, except for its error code.
     fn describe(error: &SdkError<GetParametersError>) -> String {
         let status = error.raw_response().map_or(0, |response| response.status().as_u16());
         match error {
@@ -105,7 +105,7 @@ mod sdk {
                 None => format!("SSM answered HTTP {status}"),
             },
             SdkError::ResponseError(_) if status == 403 => format!("SSM answered HTTP 403: {ACCESS}"),
-            SdkError::ResponseError(_) => format!("SSM answered HTTP {status} and nothing that can be read"),
+            SdkError::ResponseError(_) => format!("SSM answered HTTP {status} and nothing readable"),
             SdkError::TimeoutError(_) => format!("no answer from SSM within {ATTEMPT_TIMEOUT:?}, twice"),
             SdkError::DispatchFailure(failure) => {
                 let cause = failure.as_connector_error().and_then(Error::source);
@@ -114,15 +114,15 @@ mod sdk {
                     None => "SSM cannot be reached".to_owned(),
                 }
             }
-            _ => "SSM could not be asked".to_owned(),
+            _ => "the request to SSM could not be made".to_owned(),
         }
     }
 
-    const ACCESS: &str = "the function's role needs ssm:GetParameters on each of them, and kms:Decrypt where they are not \
-                          encrypted with the account's own key, aws/ssm";
+    const ACCESS: &str = "the function's role needs ssm:GetParameters for each of them, and kms:Decrypt unless they are encrypted \
+                          with the account's own key, aws/ssm";
 
-    const THROUGHPUT: &str = "too many functions start at once for it, unless higher throughput is turned on in the \
-                              settings of Parameter Store";
+    const THROUGHPUT: &str = "too many functions start at once: turn on higher throughput in the settings of \
+                              Parameter Store";
 
     #[cfg(test)]
     mod tests {

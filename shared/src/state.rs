@@ -4,7 +4,7 @@ use axum::extract::FromRef;
 
 use crate::{Config, Db, config::Error, jwt::Verifier};
 
-/// The database, and the verifier that [`Caller`](crate::extract::Caller) uses.
+/// The database, and the verifier for [`Caller`](crate::extract::Caller).
 #[derive(Clone, FromRef)]
 pub struct AppState {
     db: Db,
@@ -15,7 +15,7 @@ impl AppState {
     /// Reads `JWT_SECRET` and `JWT_SECRET_PREVIOUS`.
     ///
     /// # Errors
-    /// When one of them is unfit, or the first is missing.
+    /// A variable is missing or unusable.
     pub fn new(config: &Config, db: Db) -> Result<Self, Error> {
         Ok(Self { db, verifier: Verifier::new(config)? })
     }

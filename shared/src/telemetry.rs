@@ -1,7 +1,7 @@
-//! What is told of each request: one line when it has been answered, which CloudWatch also counts.
+//! One line of log for each request, which CloudWatch also makes metrics of.
 //!
-//! The line says who asked for what and what it cost, and nothing that was sent: no path as the client wrote it, no
-//! query, body, token, e-mail or address.
+//! The line names the user, the route, the outcome and the cost. It repeats nothing that the client sent: no path, query,
+//! body, token, e-mail or IP address.
 
 use std::{cell::RefCell, collections::BTreeMap, io::Write, time::Duration};
 
@@ -14,36 +14,36 @@ use uuid::Uuid;
 /// The CloudWatch namespace of the metrics.
 pub const NAMESPACE: &str = "serverless-todo";
 
-/// A request that has been answered.
+/// The line of log for a request that was answered.
 #[derive(Debug, Serialize)]
 pub struct RequestLog<'a> {
-    /// API Gateway's id, which the client has in `X-Request-Id`.
+    /// API Gateway's id of the request. The client gets it in `X-Request-Id`.
     pub request_id: &'a str,
-    /// Lambda's id of the invocation, by which its own lines name it, such as those of a crash or a time-out.
+    /// Lambda's id of the invocation, which Lambda's own lines have, such as those of a crash or a timeout.
     pub lambda_request_id: Option<&'a str>,
-    /// As sent.
+    /// The HTTP method.
     pub method: &'a str,
-    /// The route without its prefix, such as `/tasks/{id}`; none where no route matched.
+    /// The route without its prefix, such as `/tasks/{id}`. `None` if no route matched.
     pub route: Option<&'a str>,
-    /// Of the answer.
+    /// The status of the answer.
     pub status: u16,
-    /// The `code` of the error that was answered.
+    /// The `code` of the error, if the answer is one.
     pub code: Option<&'static str>,
-    /// From the parsed event to the answer.
+    /// The time from the parsed event to the answer.
     #[serde(rename = "duration_ms", serialize_with = "as_ms")]
     pub duration: Duration,
-    /// The part of it spent on the database: waiting for a connection, and for answers to statements.
+    /// The part of that time spent waiting for a connection and for the database's answers.
     #[serde(rename = "database_ms", serialize_with = "as_ms")]
     pub database: Duration,
-    /// How many more times a statement was sent than once, because its answer was lost or others kept it from happening.
+    /// The number of resends of a statement, after a lost answer or a rollback.
     pub resent: u32,
-    /// Whether it is the first request that this process answered.
+    /// True for the first request that this process answered.
     pub cold_start: bool,
-    /// The holder of the token, or the one who signed up or logged in.
+    /// The user who holds the token, signed up or logged in.
     pub user_id: Option<Uuid>,
 }
 
-/// Writes the line for a person who watches `cargo dev`.
+/// Writes the line for people, in `cargo dev`.
 pub fn to_terminal(answered: &RequestLog) {
     let RequestLog { method, route, status, code, duration, database, .. } = *answered;
     tracing::info!(
@@ -55,13 +55,13 @@ pub fn to_terminal(answered: &RequestLog) {
     );
 }
 
-/// Writes the line for CloudWatch, in the [embedded metric format][emf]: the counts it names become the metrics
-/// `Requests`, `Errors` (5xx), `LoginFailures` and `ColdStarts` of the function named `function`. A count that is zero is
-/// left out, as each metric has its price.
+/// Writes the line for CloudWatch, in the [embedded metric format][emf]: its counts become the metrics
+/// `Requests`, `Errors` (5xx), `LoginFailures` and `ColdStarts` of the function `function`. A count of zero is left out,
+/// because each metric costs money.
 ///
 /// [emf]: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
 pub fn to_cloudwatch(function: &str, answered: &RequestLog) {
-    // Whole and at once, so that no other line comes between. If nobody reads the log, the answer goes out all the same.
+    // One write, so that no other line comes between. If it fails, the answer goes out all the same.
     let _ = std::io::stdout().write_all(cloudwatch_line(function, answered, Timestamp::now()).as_bytes());
 }
 
@@ -112,7 +112,7 @@ fn cloudwatch_line(function: &str, answered: &RequestLog, now: Timestamp) -> Str
 }
 
 fn as_ms<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-    // To a tenth: what is below is noise.
+    // Less than a tenth of a millisecond is noise.
     serializer.serialize_f64((millis(*duration) * 10.0).round() / 10.0)
 }
 
@@ -175,7 +175,7 @@ mod tests {
     };
 
     #[test]
-    fn the_line_says_what_was_asked_and_what_it_cost() {
+    fn the_line_has_the_request_and_its_cost() {
         assert_eq!(
             line(&ANSWERED),
             json!({
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_happened_is_counted() {
+    fn counts_of_zero_are_left_out() {
         let counted = |answered: RequestLog| {
             let line = line(&answered);
             let metrics = line["_aws"]["CloudWatchMetrics"][0]["Metrics"].as_array().unwrap().clone();
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn a_5xx_is_at_level_error() {
+    fn a_5xx_has_the_level_error() {
         assert_eq!(line(&RequestLog { status: 500, ..ANSWERED })["level"], "ERROR");
         assert_eq!(line(&RequestLog { status: 499, ..ANSWERED })["level"], "INFO");
     }

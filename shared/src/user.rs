@@ -1,26 +1,26 @@
-//! A user, as the API shows one.
+//! The user, as the API shows it.
 
 use serde::Serialize;
 use tokio_postgres::Row;
 use uuid::Uuid;
 
-/// RFC 5321 §4.5.3.1.3: a path of 256, less its angle brackets.
+/// The limit of RFC 5321 §4.5.3.1.3: 256 bytes less the angle brackets.
 pub const EMAIL_MAX_BYTES: usize = 254;
 
-/// The form an e-mail is stored and looked up in: trimmed and in lower case, so that one mailbox is one user. Only
-/// ASCII letters change: Unicode has letters that become another's with their case (`K`, the Kelvin sign).
+/// Returns an e-mail in the form in which it is stored and looked up: trimmed and in lower case, so that one mailbox is one
+/// user. Only ASCII letters change: some letters of Unicode become another letter in lower case (`K`, the Kelvin sign).
 pub fn canonical_email(sent: &str) -> String {
     sent.trim().to_ascii_lowercase()
 }
 
-/// Who somebody is, without the password's hash.
+/// A user without the password's hash.
 #[derive(Clone, Serialize)]
 pub struct User {
     /// UUIDv7.
     pub id: Uuid,
-    /// Lower case, at most 254 bytes.
+    /// In lower case, at most 254 bytes.
     pub email: String,
-    /// As it was chosen, 1 to 50 of `A-Z a-z 0-9 _ -`.
+    /// As the user wrote it: 1 to 50 characters of `A-Z a-z 0-9 _ -`.
     pub username: Option<String>,
 }
 

@@ -1,11 +1,13 @@
-//! Fields that are not fit, all named at once: what a 422 lists, in FastAPI's shape.
+//! Invalid fields, as a 422 lists them: all at once, in FastAPI's shape.
 
 use std::{borrow::Cow, ops::ControlFlow};
 
-use deserr::{DeserializeError, ErrorKind, IntoValue, MergeWithError, ValueKind, ValuePointerRef};
+use deserr::{
+    DeserializeError, ErrorKind, IntoValue, MergeWithError, ValueKind, ValuePointerRef, take_cf_content,
+};
 use serde::Serialize;
 
-/// The fields of a body or a query that are not fit. Collected by [`deserr`], which goes on after the first.
+/// The invalid fields of a body or a query. [`deserr`] collects them, because it goes on after the first.
 #[derive(Clone, Debug, Serialize)]
 #[serde(transparent)]
 pub struct ValidationErrors(Vec<FieldError>);
@@ -25,29 +27,36 @@ enum Loc {
     Index(usize),
 }
 
-/// The rule that a value breaks: a stable name for programs (pydantic's, where it has one) and a sentence for people.
+/// The rule that a value violates: a stable name for programs (pydantic's, if it has one) and a sentence for people.
 #[derive(Clone, Debug)]
 pub struct Violation {
-    /// For programs, such as `string_too_long`.
+    /// The name, such as `string_too_long`.
     pub kind: &'static str,
-    /// For people: what the value should be.
+    /// The sentence, which says what the value should be.
     pub msg: Cow<'static, str>,
 }
 
 impl Violation {
-    /// A rule named `kind`, told as `msg`.
+    /// Makes a violation of the rule `kind`.
     pub fn new(kind: &'static str, msg: impl Into<Cow<'static, str>>) -> Self {
         Self { kind, msg: msg.into() }
     }
 }
 
+impl Violation {
+    /// Makes the errors of the value at this place.
+    pub fn at(self, at: ValuePointerRef) -> ValidationErrors {
+        take_cf_content(ValidationErrors::merge(None, self, at))
+    }
+}
+
 impl ValidationErrors {
-    /// A query parameter that breaks a rule.
+    /// Names one invalid query parameter.
     pub fn parameter(name: &'static str, Violation { kind, msg }: Violation) -> Self {
         Self(vec![FieldError { loc: vec![Loc::Name("query".into()), Loc::Name(name.into())], msg, kind }])
     }
 
-    /// Puts "body" or "query" before every location.
+    /// Puts "body" or "query" before each location.
     pub(crate) fn within(mut self, part: &'static str) -> Self {
         for field in &mut self.0 {
             field.loc.insert(0, Loc::Name(part.into()));
@@ -71,8 +80,12 @@ impl MergeWithError<ValidationErrors> for ValidationErrors {
 }
 
 impl MergeWithError<Violation> for ValidationErrors {
-    fn merge(this: Option<Self>, rule: Violation, at: ValuePointerRef) -> ControlFlow<Self, Self> {
-        Self::and(this, FieldError { loc: location(at), msg: rule.msg, kind: rule.kind })
+    fn merge(
+        this: Option<Self>,
+        Violation { kind, msg }: Violation,
+        at: ValuePointerRef,
+    ) -> ControlFlow<Self, Self> {
+        Self::and(this, FieldError { loc: location(at), msg, kind })
     }
 }
 
@@ -133,10 +146,10 @@ mod tests {
 
     use super::*;
 
-    /// One field of each kind that the API has, and of those that it may get.
+    /// One field of each kind that the API has or may get.
     #[derive(Deserr)]
     #[deserr(error = ValidationErrors)]
-    #[allow(dead_code, reason = "only whether it can be read matters")]
+    #[allow(dead_code, reason = "the test only reads it")]
     struct Form {
         text: String,
         flag: bool,
@@ -152,7 +165,7 @@ mod tests {
 
     #[derive(Deserr)]
     #[deserr(error = ValidationErrors)]
-    #[allow(dead_code, reason = "only whether it can be read matters")]
+    #[allow(dead_code, reason = "the test only reads it")]
     struct Inner {
         text: String,
         deep: Vec<Option<bool>>,
@@ -162,7 +175,7 @@ mod tests {
         if sent.len() < 3 { Ok(sent) } else { Err(Violation::new("string_too_long", "Text should be short")) }
     }
 
-    /// Any JSON, with the names that a [`Form`] has now and then.
+    /// Any JSON, sometimes with the names of a [`Form`].
     fn any_json() -> impl Strategy<Value = Value> {
         let leaf = prop_oneof![
             Just(Value::Null),
@@ -182,7 +195,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_bad_field_is_named_by_where_it_stands_in_fastapis_shape(sent in any_json()) {
+        fn every_invalid_field_is_listed_with_its_location_in_fastapis_shape(sent in any_json()) {
             if let Err(invalid) = deserr::deserialize::<Form, _, ValidationErrors>(sent.clone()) {
                 let fields = serde_json::to_value(invalid.within("body")).unwrap();
                 let fields = fields.as_array().unwrap();

@@ -1,4 +1,4 @@
-//! `GET /auth/me`: who the caller is.
+//! `GET /auth/me`: the caller's account.
 
 use axum::{Router, extract::State, routing::get};
 use jiff::Timestamp;
@@ -10,13 +10,10 @@ use shared::{
 };
 use tokio_postgres::types::Type;
 
-/// The variables that may come from SSM Parameter Store, and that template.yaml lets the function read there.
+/// The variables that may come from SSM Parameter Store. template.yaml allows the function to read them there.
 pub const SECRETS: &[&str] = &["DATABASE_URL", "DATABASE_CA", "JWT_SECRET", "JWT_SECRET_PREVIOUS"];
 
-/// The route of this function.
-///
-/// # Errors
-/// When `JWT_SECRET` or `JWT_SECRET_PREVIOUS` is missing or unfit.
+/// The routes of this function.
 pub fn router(config: &Config, db: Db) -> Result<Router, config::Error> {
     Ok(Router::new().route("/auth/me", get(me)).with_state(AppState::new(config, db)?))
 }

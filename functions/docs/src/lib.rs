@@ -1,7 +1,7 @@
-//! `GET /docs`: the API's reference, as a page on which it can be tried, and `GET /openapi.json`: the same for programs.
+//! `GET /docs`: a page on which the API can be read and tried. `GET /openapi.json`: the same for programs.
 //!
-//! The page is [Swagger UI](https://swagger.io/tools/swagger-ui/), which those who come from FastAPI know. Everything it
-//! loads is in the binary: it needs no CDN, and the function neither a database nor a secret.
+//! The page is [Swagger UI](https://swagger.io/tools/swagger-ui/), as in FastAPI. The binary holds everything that it loads,
+//! so it needs no CDN, and the function no database and no secret.
 
 use axum::{
     Router,
@@ -11,10 +11,10 @@ use axum::{
 };
 use shared::{Error, extract::json_response};
 
-/// The API's description: openapi.yaml, as JSON.
+/// openapi.yaml as JSON.
 pub const OPENAPI: &str = include_str!(concat!(env!("OUT_DIR"), "/openapi.json"));
 
-/// What the page loads, by name.
+/// The files that the page loads: name, content type and content.
 const FILES: [(&str, &str, &str); 3] = [
     ("docs.js", JAVASCRIPT, include_str!("../assets/docs.js")),
     ("swagger-ui-bundle.js", JAVASCRIPT, include_str!(concat!(env!("OUT_DIR"), "/swagger-ui-bundle.js"))),
@@ -23,7 +23,7 @@ const FILES: [(&str, &str, &str); 3] = [
 
 const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
 
-/// No script but our own, no answer sent elsewhere, no frame around it. Swagger UI has styles in its elements, and icons
+/// Allows only our own scripts and connections, and no frame around the page. Swagger UI has styles in its elements and icons
 /// in its style sheet.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
      img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
@@ -45,10 +45,10 @@ async fn page() -> ([(HeaderName, &'static str); 2], &'static str) {
 }
 
 async fn file(uri: Uri) -> Result<Response, Error> {
-    let asked_for = uri.path().strip_prefix("/docs/");
+    let requested = uri.path().strip_prefix("/docs/");
     let (_, content_type, text) =
-        FILES.into_iter().find(|(name, ..)| Some(*name) == asked_for).ok_or(Error::NotFound)?;
-    // More than a megabyte together, which hardly ever changes.
+        FILES.into_iter().find(|(name, ..)| Some(*name) == requested).ok_or(Error::NotFound)?;
+    // The files are more than a megabyte together, and hardly ever change.
     let headers = [(header::CONTENT_TYPE, content_type), (header::CACHE_CONTROL, "public, max-age=86400")];
     Ok((headers, text).into_response())
 }

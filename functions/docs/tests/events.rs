@@ -1,6 +1,6 @@
 //! The events of `events/docs-*.json`, and the real binary.
 
 #[tokio::test]
-async fn every_event_is_answered_alike_in_process_as_an_event_and_by_the_binary() {
+async fn the_router_the_service_and_the_binary_answer_every_event_alike() {
     kit::events::are_answered_alike("docs", env!("CARGO_BIN_EXE_docs"), |_, _| Ok(docs::router())).await;
 }

@@ -1,4 +1,4 @@
-//! The page, as a browser loads it: all that it asks for is here.
+//! The page and the files that it loads.
 
 #![cfg(test)]
 
@@ -22,14 +22,14 @@ async fn get(path: &str) -> (u16, HeaderMap, String) {
     (parts.status.as_u16(), parts.headers, String::from_utf8(body.to_vec()).unwrap())
 }
 
-/// The addresses in its attributes that are not data.
+/// Returns the URLs in the page's attributes, except `data:`.
 fn loaded(page: &str) -> Vec<&str> {
     let values = ["href=\"", "src=\""].into_iter().flat_map(|attribute| page.split(attribute).skip(1));
     values.map(|rest| rest.split('"').next().unwrap()).filter(|address| *address != "data:,").collect()
 }
 
 #[tokio::test]
-async fn what_the_page_loads_is_served_below_its_own_prefix_and_may_be_kept() {
+async fn the_pages_files_are_served_below_its_prefix_and_may_be_cached() {
     for prefix in ["", "/api"] {
         let (status, headers, page) = get(&format!("{prefix}/docs")).await;
         assert_eq!(status, 200);
@@ -49,7 +49,7 @@ async fn what_the_page_loads_is_served_below_its_own_prefix_and_may_be_kept() {
             assert_eq!(headers["content-type"], content_type, "{file}");
             assert_eq!(headers["cache-control"], cache_control, "{file}");
             assert!(!text.is_empty(), "{file}");
-            // An answer of Lambda's is JSON of at most 6 MB (AWS Lambda quotas, "invocation payload").
+            // Lambda's answer is JSON of at most 6 MB (AWS Lambda quotas, "invocation payload").
             assert!(Value::from(text).to_string().len() < 5_500_000, "{file}");
         }
     }

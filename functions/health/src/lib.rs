@@ -4,13 +4,10 @@ use axum::{Router, extract::State, routing::get};
 use serde_json::{Value, json};
 use shared::{Config, Db, Error, config, extract::Json};
 
-/// The variables that may come from SSM Parameter Store, and that template.yaml lets the function read there.
+/// The variables that may come from SSM Parameter Store. template.yaml allows the function to read them there.
 pub const SECRETS: &[&str] = &["DATABASE_URL", "DATABASE_CA"];
 
-/// The route of this function.
-///
-/// # Errors
-/// None: it needs no variable but the database's.
+/// The routes of this function.
 pub fn router(_: &Config, db: Db) -> Result<Router, config::Error> {
     Ok(Router::new().route("/health", get(check)).with_state(db))
 }

@@ -13,7 +13,7 @@ use shared::{
 };
 use tokio_postgres::types::Type;
 
-/// The variables that may come from SSM Parameter Store, and that template.yaml lets the function read there.
+/// The variables that may come from SSM Parameter Store. template.yaml allows the function to read them there.
 pub const SECRETS: &[&str] = &["DATABASE_URL", "DATABASE_CA", "JWT_SECRET"];
 
 #[derive(Clone)]
@@ -21,9 +21,10 @@ struct AppState {
     db: Db,
     issuer: Issuer,
     hasher: Hasher,
-    /// Attempts an hour; 0 means any number.
-    per_account_and_address: i32,
-    per_address: i32,
+    /// Attempts per hour and client IP with one e-mail. 0 means no limit.
+    account_limit: i32,
+    /// Attempts per hour and client IP. 0 means no limit.
+    ip_limit: i32,
 }
 
 impl AppState {
@@ -32,27 +33,20 @@ impl AppState {
             db,
             issuer: Issuer::new(config)?,
             hasher: Hasher::new(config)?,
-            per_account_and_address: config.number(
-                "LOGIN_LIMIT_PER_ACCOUNT_AND_ADDRESS",
-                30,
-                0..=1_000_000,
-            )?,
-            per_address: config.number("LOGIN_LIMIT_PER_ADDRESS", 300, 0..=1_000_000)?,
+            account_limit: config.number("LOGIN_LIMIT_PER_ACCOUNT_AND_ADDRESS", 30, 0..=1_000_000)?,
+            ip_limit: config.number("LOGIN_LIMIT_PER_ADDRESS", 300, 0..=1_000_000)?,
         })
     }
 }
 
 /// The routes of this function.
-///
-/// # Errors
-/// When `JWT_SECRET`, `ACCESS_TOKEN_TTL`, `BCRYPT_COST` or a limit of attempts is missing or unfit.
 pub fn router(config: &Config, db: Db) -> Result<Router, config::Error> {
     let routes = Router::new().route("/auth/login", post(login)).route("/auth/signin", post(login));
     Ok(routes.with_state(AppState::new(config, db)?))
 }
 
-/// Presence and type are all that is checked: what could never have been registered is answered as any wrong
-/// e-mail or password is.
+/// Only presence and type are checked: an e-mail or password that cannot have been registered gets the same answer as a
+/// wrong one.
 #[derive(Deserr)]
 #[deserr(error = ValidationErrors)]
 struct Credentials {
@@ -62,26 +56,26 @@ struct Credentials {
 
 async fn login(
     State(app): State<AppState>,
-    ClientIp(address): ClientIp,
+    ClientIp(ip): ClientIp,
     Json(Credentials { email, password }): Json<Credentials>,
 ) -> Result<Json<Session>, Error> {
-    // What cannot have been registered is nobody's: PostgreSQL could not hold it, or it is a password in the wrong place,
-    // which should not be held.
+    // An e-mail that cannot have been registered is not sent to the database: PostgreSQL cannot hold it, or it is a password
+    // that was typed in the wrong field.
     let email = Some(canonical_email(&email))
         .filter(|email| email.contains('@') && email.len() <= EMAIL_MAX_BYTES && !email.contains('\0'))
         .unwrap_or_else(|| "nobody".to_owned());
     let row = app
         .db
         .query_opt(
-            // What the first limit refuses is not counted by the second.
+            // An attempt that the first limit refuses does not count for the second.
             "SELECT retry_after, u.id, u.email, u.username, u.hashed_password \
              FROM coalesce(take_attempt('login', $1, $2, $3), take_attempt('login', $1, '', $4)) AS retry_after \
              LEFT JOIN users u ON u.email = $2",
             &[
-                (&address, Type::INET),
+                (&ip, Type::INET),
                 (&email, Type::TEXT),
-                (&app.per_account_and_address, Type::INT4),
-                (&app.per_address, Type::INT4),
+                (&app.account_limit, Type::INT4),
+                (&app.ip_limit, Type::INT4),
             ],
         )
         .await?

@@ -3,12 +3,12 @@
 use login::router;
 
 #[tokio::test]
-async fn every_event_is_answered_alike_in_process_as_an_event_and_by_the_binary() {
+async fn the_router_the_service_and_the_binary_answer_every_event_alike() {
     kit::events::are_answered_alike("login", env!("CARGO_BIN_EXE_login"), router).await;
 }
 
 #[tokio::test]
-async fn a_failed_login_is_counted_and_does_not_say_whose() {
+async fn a_failed_login_is_counted_and_the_log_does_not_name_the_user() {
     let url = kit::database().await;
     kit::events::seed(&url).await;
     let variables = [("DATABASE_URL", url.as_str()), ("JWT_SECRET", shared::jwt::DEMO_SECRET)];
@@ -24,6 +24,6 @@ async fn a_failed_login_is_counted_and_does_not_say_whose() {
         assert_eq!(line["user_id"], user_id);
         assert_eq!(line["LoginFailures"], failures);
     }
-    // What is logged at TRACE is searched when the function is dropped; this shows that it is at TRACE, or near.
+    // The log is searched when the function is dropped; this shows that its level is TRACE, or near.
     assert!(function.output().contains("\"level\":\"DEBUG\""), "{}", function.output());
 }

@@ -1,7 +1,7 @@
 //! `POST /auth/signup`: a new user, and an access token for them.
 
 use axum::{Router, extract::State, http::StatusCode, routing::post};
-use deserr::{Deserr, ValuePointerRef, take_cf_content};
+use deserr::{Deserr, ValuePointerRef};
 use email_address::{EmailAddress, Options};
 use jiff::Timestamp;
 use shared::{
@@ -15,7 +15,7 @@ use shared::{
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
-/// The variables that may come from SSM Parameter Store, and that template.yaml lets the function read there.
+/// The variables that may come from SSM Parameter Store. template.yaml allows the function to read them there.
 pub const SECRETS: &[&str] = &["DATABASE_URL", "DATABASE_CA", "JWT_SECRET"];
 
 #[derive(Clone)]
@@ -23,8 +23,8 @@ struct AppState {
     db: Db,
     issuer: Issuer,
     hasher: Hasher,
-    /// Attempts an hour; 0 means any number.
-    per_address: i32,
+    /// Attempts per hour and client IP. 0 means no limit.
+    ip_limit: i32,
 }
 
 impl AppState {
@@ -33,21 +33,18 @@ impl AppState {
             db,
             issuer: Issuer::new(config)?,
             hasher: Hasher::new(config)?,
-            per_address: config.number("SIGNUP_LIMIT_PER_ADDRESS", 60, 0..=1_000_000)?,
+            ip_limit: config.number("SIGNUP_LIMIT_PER_ADDRESS", 60, 0..=1_000_000)?,
         })
     }
 }
 
-/// The route of this function.
-///
-/// # Errors
-/// When `JWT_SECRET`, `ACCESS_TOKEN_TTL`, `BCRYPT_COST` or the limit of attempts is missing or unfit.
+/// The routes of this function.
 pub fn router(config: &Config, db: Db) -> Result<Router, config::Error> {
     Ok(Router::new().route("/auth/signup", post(signup)).with_state(AppState::new(config, db)?))
 }
 
 #[derive(Deserr)]
-#[deserr(error = ValidationErrors, validate = password_is_no_name -> ValidationErrors)]
+#[deserr(error = ValidationErrors, validate = reject_guessable_password -> ValidationErrors)]
 struct NewUser {
     #[deserr(try_from(String) = parse_email -> Violation)]
     email: String,
@@ -58,14 +55,14 @@ struct NewUser {
 
 async fn signup(
     State(app): State<AppState>,
-    ClientIp(address): ClientIp,
+    ClientIp(ip): ClientIp,
     Json(NewUser { email, password, username }): Json<NewUser>,
 ) -> Result<(StatusCode, Json<Session>), Error> {
     let row = app
         .db
         .query_opt(
             "SELECT take_attempt('signup', $1, '', $2) AS retry_after",
-            &[(&address, Type::INET), (&app.per_address, Type::INT4)],
+            &[(&ip, Type::INET), (&app.ip_limit, Type::INT4)],
         )
         .await?
         .ok_or(Error::Internal)?;
@@ -76,7 +73,7 @@ async fn signup(
     let user = User { id: Uuid::now_v7(), email, username };
     app.db
         .query_opt(
-            // The id is ours: if it is there already, this was sent before and the answer was lost.
+            // If the id exists already, this statement was sent before and its answer was lost.
             "INSERT INTO users (id, email, username, hashed_password) VALUES ($1, $2, $3, $4) \
              ON CONFLICT (id) DO NOTHING",
             &[
@@ -96,17 +93,16 @@ async fn signup(
     Ok((StatusCode::CREATED, Json(session)))
 }
 
-/// What is known of a user is guessed first.
-fn password_is_no_name(user: NewUser, at: ValuePointerRef) -> Result<NewUser, ValidationErrors> {
+/// Refuses the e-mail and the username as the password, because they are guessed first.
+fn reject_guessable_password(user: NewUser, at: ValuePointerRef) -> Result<NewUser, ValidationErrors> {
     if user.password.is(&user.email) || user.username.as_deref().is_some_and(|name| user.password.is(name)) {
-        let rule = Violation::new("value_error", "Password should not be the email or the username");
-        let at = at.push_key("password");
-        return Err(take_cf_content(deserr::MergeWithError::<Violation>::merge(None, rule, at)));
+        let violation = Violation::new("value_error", "Password should not be the email or the username");
+        return Err(violation.at(at.push_key("password")));
     }
     Ok(user)
 }
 
-/// ASCII only: Unicode has letters that look alike or cannot be seen, and two users must never be taken for each
+/// Accepts ASCII only: Unicode has letters that look alike or are invisible, and two users must never be mistaken for each
 /// other. A domain in another script is written in Punycode.
 fn parse_email(sent: String) -> Result<String, Violation> {
     let email = canonical_email(&sent);
@@ -124,7 +120,7 @@ fn parse_email(sent: String) -> Result<String, Violation> {
     }
 }
 
-/// Letters, digits and hyphens, and at the end not an address's number (RFC 1123 §2.1).
+/// True for labels of letters, digits and hyphens of which the last is not a number, as in an IP address (RFC 1123 §2.1).
 fn is_host_name(domain: &str) -> bool {
     let ends_in_a_number =
         domain.rsplit('.').next().is_none_or(|last| last.bytes().all(|b| b.is_ascii_digit()));
@@ -152,12 +148,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_email_is_trimmed_and_lowered() {
+    fn an_email_is_trimmed_and_put_in_lower_case() {
         assert_eq!(parse_email(" A.B+c@Example.COM\t".to_owned()).unwrap(), "a.b+c@example.com");
     }
 
     #[test]
-    fn an_email_ends_at_254_characters_and_its_local_part_at_64() {
+    fn an_email_has_at_most_254_characters_and_its_local_part_64() {
         let of = |local: usize, domain: usize| {
             let mut labels = format!("{}.", "d".repeat(49)).repeat(domain / 50 + 1);
             labels.truncate(domain - 4);
@@ -169,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_one_plain_ascii_mailbox_is_refused() {
+    fn an_email_is_one_plain_ascii_mailbox() {
         for bad in [
             "",
             "a",
@@ -205,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn a_username_has_1_to_50_of_its_characters() {
+    fn a_username_has_1_to_50_allowed_characters() {
         for good in ["a", "A_b-9", &"x".repeat(50)] {
             assert_eq!(parse_username(Some(good.to_owned())).unwrap().as_deref(), Some(good));
         }
@@ -214,7 +210,7 @@ mod tests {
         }
     }
 
-    /// Any characters at all, and what only just is an e-mail or is not.
+    /// Any characters, and texts that are almost an e-mail.
     fn sent() -> impl Strategy<Value = String> {
         let any = vec(any::<char>(), 0..40).prop_map(String::from_iter);
         prop_oneof![
@@ -231,7 +227,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn an_email_that_is_taken_is_one_canonical_mailbox(sent in sent()) {
+        fn an_accepted_email_is_in_canonical_form(sent in sent()) {
             if let Ok(email) = parse_email(sent.clone()) {
                 prop_assert!(email.bytes().all(|byte| byte.is_ascii_graphic() && !byte.is_ascii_uppercase()));
                 prop_assert_eq!(email.matches('@').count(), 1);
@@ -242,7 +238,7 @@ mod tests {
         }
 
         #[test]
-        fn neither_case_nor_space_around_it_makes_another_user(
+        fn case_and_surrounding_space_do_not_make_another_user(
             mailbox in mailbox(),
             upper in vec(any::<bool>(), 120),
             space in ("\\s{0,3}", "\\s{0,3}"),
@@ -257,7 +253,7 @@ mod tests {
         }
 
         #[test]
-        fn a_username_is_taken_as_it_is_or_not_at_all(sent in ".{0,60}|[a-zA-Z0-9_-]{0,60}") {
+        fn a_username_is_accepted_unchanged_or_refused(sent in ".{0,60}|[a-zA-Z0-9_-]{0,60}") {
             let fits = sent.chars().all(|c| c.is_ascii_alphanumeric() || "_-".contains(c))
                 && (1..=50).contains(&sent.len());
             prop_assert_eq!(parse_username(Some(sent.clone())).ok(), fits.then_some(Some(sent)));

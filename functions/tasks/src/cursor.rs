@@ -1,5 +1,5 @@
-//! Where a page of the list ends: the last task's place in the order, so that the next page begins after it
-//! whatever was added or deleted meanwhile.
+//! The orders of the list, and the place in an order where a page ends. The next page starts after that place, whatever was
+//! added or deleted meanwhile.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jiff::{Timestamp, civil::DateTime, tz::TimeZone};
@@ -51,8 +51,8 @@ impl Order {
     }
 }
 
-/// Opaque to clients: base64url of JSON. It opens nothing that its holder could not read anyway, so it is not
-/// signed; what it holds is checked like any other input.
+/// The place of a page's last task. Clients see base64url of JSON, and take it as opaque. It gives access to nothing more, so
+/// it is not signed; its content is checked like any other input.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub struct Cursor {
     order: Order,
@@ -61,7 +61,7 @@ pub struct Cursor {
     pub id: Uuid,
 }
 
-/// What the list is sorted by, and the last task's value.
+/// The field that the list is sorted by, and the last task's value of it.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "sort_by", content = "key", rename_all = "snake_case")]
 enum Key {
@@ -87,7 +87,7 @@ impl Cursor {
             .decode(sent)
             .ok()
             .and_then(|json| serde_json::from_slice::<Self>(&json).ok())
-            .filter(|cursor| cursor.key.is_sound())
+            .filter(|cursor| cursor.key.is_valid())
             .ok_or_else(|| Violation::new("value_error", "Cursor should be one that a Link header gave"))
     }
 
@@ -95,18 +95,18 @@ impl Cursor {
         Ok(URL_SAFE_NO_PAD.encode(serde_json::to_vec(self)?))
     }
 
-    /// Whether it is a place in this order.
-    pub fn is_of(&self, sort_by: SortBy, order: Order) -> bool {
-        let of = match self.key {
+    /// True if this is a place in this order.
+    pub fn matches(&self, sort_by: SortBy, order: Order) -> bool {
+        let key_order = match self.key {
             Key::DueDate(_) => SortBy::DueDate,
             Key::Priority(_) => SortBy::Priority,
             Key::Title(_) => SortBy::Title,
             Key::CreatedAt(_) => SortBy::CreatedAt,
         };
-        (of, self.order) == (sort_by, order)
+        (key_order, self.order) == (sort_by, order)
     }
 
-    /// The value as PostgreSQL reads it.
+    /// Returns the value as PostgreSQL reads it.
     pub fn key(&self) -> Option<String> {
         match &self.key {
             Key::DueDate(due_date) => due_date.map(|due_date| due_date.to_string()),
@@ -117,8 +117,8 @@ impl Cursor {
 }
 
 impl Key {
-    /// Whether it is a value that a task can have, so that PostgreSQL can read it.
-    fn is_sound(&self) -> bool {
+    /// True if a task can have the value, so that PostgreSQL can read it.
+    fn is_valid(&self) -> bool {
         match self {
             Self::DueDate(due_date) => due_date.is_none_or(|due_date| YEARS.contains(&due_date.year())),
             Self::Priority(priority) => Priority::new(priority).is_ok(),
@@ -134,7 +134,7 @@ mod tests {
 
     use super::*;
 
-    /// Any place in any order that a task can have.
+    /// Any place that a task can have in any order.
     fn cursor() -> impl Strategy<Value = Cursor> {
         let second = || -62_135_596_800..=253_402_300_799_i64;
         let at = |(second, nanosecond)| Timestamp::new(second, nanosecond).unwrap();
@@ -155,7 +155,7 @@ mod tests {
         })
     }
 
-    /// Any text, and what almost is a cursor.
+    /// Any text, and texts that are almost a cursor.
     fn sent() -> impl Strategy<Value = String> {
         let json = (
             "\"(asc|desc|ASC)?\"|null|1",
@@ -177,12 +177,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_cursor_comes_back_as_it_went(cursor in cursor()) {
+        fn a_cursor_decodes_to_what_was_encoded(cursor in cursor()) {
             prop_assert_eq!(Cursor::decode(cursor.encode().unwrap()).unwrap(), cursor);
         }
 
         #[test]
-        fn whatever_is_sent_as_a_cursor_is_refused_or_one_that_postgresql_can_read(sent in sent()) {
+        fn postgresql_can_read_every_accepted_cursor(sent in sent()) {
             if let Ok(cursor) = Cursor::decode(sent) {
                 let key = cursor.key();
                 let is_a_time = |key: &str| {

@@ -1,9 +1,9 @@
-//! The fields of a task as clients send them: what is taken, what is refused, what is stored.
+//! The fields of a task as clients send them, and their rules.
 //!
-//! Lengths count characters (Unicode scalar values), as PostgreSQL's `char_length` and Python's `len` do. An empty
-//! string for a field that may be null means null: the existing front end sends its whole form.
+//! A length is a number of characters (Unicode scalar values), as in PostgreSQL's `char_length` and Python's `len`. An empty
+//! string in a nullable field means null, because the existing front end sends its whole form.
 
-use std::{borrow::Cow, ops::RangeInclusive};
+use std::ops::RangeInclusive;
 
 use deserr::{
     DeserializeError, Deserr, ErrorKind, IntoValue, Sequence, Value, ValueKind, ValuePointerRef,
@@ -23,7 +23,7 @@ pub struct Title(pub String);
 
 impl Title {
     fn new(sent: String) -> Result<Self, Violation> {
-        let title = without_nul(sent.trim())?;
+        let title = reject_nul(sent.trim())?;
         match title.chars().count() {
             0 => Err(Violation::new("string_too_short", "Title should not be empty")),
             1..=255 => Ok(Self(title.to_owned())),
@@ -32,7 +32,7 @@ impl Title {
     }
 }
 
-/// At most 1,000 characters, kept as sent.
+/// At most 1,000 characters, unchanged.
 #[derive(Default, Deserr)]
 #[deserr(error = ValidationErrors, try_from(Option<String>) = Description::new -> Violation)]
 pub struct Description(pub Option<String>);
@@ -40,7 +40,7 @@ pub struct Description(pub Option<String>);
 impl Description {
     fn new(sent: Option<String>) -> Result<Self, Violation> {
         let Some(description) = sent.filter(|sent| !sent.is_empty()) else { return Ok(Self(None)) };
-        without_nul(&description)?;
+        reject_nul(&description)?;
         if description.chars().count() > 1000 {
             return Err(Violation::new("string_too_long", "Description should have at most 1000 characters"));
         }
@@ -48,7 +48,7 @@ impl Description {
     }
 }
 
-/// How much a task matters. `low` < `medium` < `high`.
+/// `low` < `medium` < `high`.
 #[derive(Clone, Copy, Default, Deserr)]
 #[deserr(error = ValidationErrors, try_from(String) = Priority::new -> Violation)]
 pub enum Priority {
@@ -77,8 +77,8 @@ impl Priority {
     }
 }
 
-/// One comma-separated string of at most 500 characters, or a list of strings: trimmed, without empty ones and
-/// repeats.
+/// A comma-separated string of at most 500 characters, or a list of strings. Tags are trimmed; empty ones and repeats are
+/// dropped.
 #[derive(Default)]
 pub struct Tags(pub Option<String>);
 
@@ -87,11 +87,11 @@ impl Tags {
         let mut tags: Vec<&str> = Vec::new();
         let mut length = 0;
         for tag in sent.map(str::trim).filter(|tag| !tag.is_empty()) {
-            if tags.contains(&without_nul(tag)?) {
+            if tags.contains(&reject_nul(tag)?) {
                 continue;
             }
             length += tag.chars().count() + usize::from(!tags.is_empty());
-            // Here, and not at the end: looking for repeats among many tags would take long.
+            // Checked for each tag, because looking for repeats among many tags takes long.
             if length > 500 {
                 return Err(Violation::new(
                     "string_too_long",
@@ -109,10 +109,9 @@ impl Deserr<ValidationErrors> for Tags {
         value: Value<V>,
         at: ValuePointerRef,
     ) -> Result<Self, ValidationErrors> {
-        let refused = |rule| take_cf_content(deserr::MergeWithError::<Violation>::merge(None, rule, at));
         match value {
             Value::Null => Ok(Self(None)),
-            Value::String(tags) => Self::new(tags.split(',')).map_err(refused),
+            Value::String(tags) => Self::new(tags.split(',')).map_err(|violation| violation.at(at)),
             Value::Sequence(tags) => {
                 let tags = tags.into_iter().map(IntoValue::into_value).map(|tag| match tag {
                     Value::String(tag) if tag.contains(',') => {
@@ -121,8 +120,8 @@ impl Deserr<ValidationErrors> for Tags {
                     Value::String(tag) => Ok(tag),
                     _ => Err(Violation::new("string_type", "Tags should be strings")),
                 });
-                let tags = tags.collect::<Result<Vec<_>, _>>().map_err(refused)?;
-                Self::new(tags.iter().map(String::as_str)).map_err(refused)
+                let tags = tags.collect::<Result<Vec<_>, _>>().map_err(|violation| violation.at(at))?;
+                Self::new(tags.iter().map(String::as_str)).map_err(|violation| violation.at(at))
             }
             actual => {
                 let accepted = &[ValueKind::String, ValueKind::Sequence];
@@ -133,7 +132,7 @@ impl Deserr<ValidationErrors> for Tags {
     }
 }
 
-/// The years that the date types of all clients can hold.
+/// The years that every client's date type can hold.
 pub const YEARS: RangeInclusive<i16> = 1..=9999;
 
 /// A time on the user's clock, to the second.
@@ -144,25 +143,25 @@ pub struct DueDate(Option<DateTime>);
 impl DueDate {
     fn new(sent: Option<String>) -> Result<Self, Violation> {
         let Some(sent) = sent.filter(|sent| !sent.is_empty()) else { return Ok(Self(None)) };
-        wall_clock(&sent).map(|due_date| Self(Some(due_date))).ok_or_else(|| {
+        parse_due_date(&sent).map(|due_date| Self(Some(due_date))).ok_or_else(|| {
             Violation::new("datetime_parsing", "Due date should be a time such as 2026-01-30T10:00 or a date")
         })
     }
 
-    /// As PostgreSQL reads it. The driver's own conversion fails on the last day of the year 9999.
+    /// Returns the text that PostgreSQL reads. The driver's own conversion fails for the last day of the year 9999.
     pub fn text(self) -> Option<String> {
         self.0.map(|due_date| due_date.to_string())
     }
 }
 
-/// ISO 8601, as RFC 9557 narrows it. With an offset the time is turned into UTC; a fraction of a second is
-/// dropped; a date alone means its midnight.
-fn wall_clock(sent: &str) -> Option<DateTime> {
-    // A zone or calendar in brackets would change what the digits mean.
+/// Reads ISO 8601 within RFC 9557. A time with an offset becomes UTC, a fraction of a second is dropped, and a date alone
+/// means its midnight.
+fn parse_due_date(sent: &str) -> Option<DateTime> {
+    // A zone or calendar in brackets changes the meaning of the digits.
     if sent.contains('[') {
         return None;
     }
-    let sent = with_nanoseconds(sent);
+    let sent = truncate_fraction(sent);
     let pieces = Pieces::parse(&sent).ok()?;
     let local = pieces.date().to_datetime(pieces.time().unwrap_or(Time::midnight()));
     let offset = pieces.to_numeric_offset().map_or(0, |offset| offset.seconds());
@@ -171,8 +170,8 @@ fn wall_clock(sent: &str) -> Option<DateTime> {
     YEARS.contains(&to_the_second.year()).then_some(to_the_second)
 }
 
-/// The text with no more than nine digits of a fraction, which is all that the parser reads.
-fn with_nanoseconds(sent: &str) -> String {
+/// Returns the text with at most nine digits of a fraction, the parser's limit.
+fn truncate_fraction(sent: &str) -> String {
     let Some((whole, fraction)) = sent.split_once(['.', ',']) else { return sent.to_owned() };
     let rest = fraction.trim_start_matches(|symbol: char| symbol.is_ascii_digit());
     let digits: String = fraction.chars().take(fraction.len() - rest.len()).take(9).collect();
@@ -197,10 +196,10 @@ impl<T: Deserr<ValidationErrors>> Deserr<ValidationErrors> for Patch<T> {
     }
 }
 
-/// PostgreSQL's text cannot hold U+0000.
-pub fn without_nul(text: &str) -> Result<&str, Violation> {
+/// Refuses U+0000, which PostgreSQL's text cannot hold.
+pub fn reject_nul(text: &str) -> Result<&str, Violation> {
     if text.contains('\0') {
-        return Err(Violation::new("value_error", Cow::Borrowed("Text should not contain a NUL character")));
+        return Err(Violation::new("value_error", "Text should not contain a NUL character"));
     }
     Ok(text)
 }
@@ -221,7 +220,7 @@ mod tests {
         DueDate::new(Some(sent.to_owned())).ok()?.text()
     }
 
-    /// Few letters, so that they repeat, and what is white space or looks like it.
+    /// A tag of few letters, so that tags repeat, and of characters that are white space or look like it.
     fn tag() -> impl Strategy<Value = String> {
         let few = "[abAé \\t\u{a0}\u{2003}\u{200b}\u{feff}]{0,4}";
         prop_oneof![9 => few, 1 => "[a-z]{0,300}", 1 => "\\PC{0,4}\u{0}?"]
@@ -230,7 +229,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn tags_that_are_taken_are_500_characters_without_empty_ones_and_repeats(sent in vec(tag(), 0..30)) {
+        fn accepted_tags_have_at_most_500_characters_and_none_is_empty_or_repeated(sent in vec(tag(), 0..30)) {
             if let Some(Some(taken)) = tags(json!(sent)) {
                 let each: Vec<_> = taken.split(',').collect();
                 prop_assert!(taken.chars().count() <= 500);
@@ -243,7 +242,7 @@ mod tests {
         }
 
         #[test]
-        fn tags_are_the_same_as_a_string_as_a_list_and_as_stored(sent in vec(tag(), 0..30)) {
+        fn tags_as_a_string_as_a_list_and_as_stored_are_the_same(sent in vec(tag(), 0..30)) {
             let taken = tags(json!(sent));
             prop_assert_eq!(&tags(json!(sent.join(","))), &taken);
             if let Some(taken) = taken {
@@ -252,7 +251,7 @@ mod tests {
         }
 
         #[test]
-        fn a_due_date_that_is_taken_reads_back_as_it_is(
+        fn an_accepted_due_date_reads_back_unchanged(
             sent in prop_oneof![
                 vec(any::<char>(), 0..40).prop_map(String::from_iter),
                 "([0-9]{4}|0000|9999|[+-]00[01][0-9]{3})-?[01][0-9]-?[0-3][0-9]\
@@ -267,7 +266,7 @@ mod tests {
         }
 
         #[test]
-        fn a_due_date_with_an_offset_is_its_time_in_utc(
+        fn a_due_date_with_an_offset_is_converted_to_utc(
             seconds in -62_135_596_800..=253_402_300_799_i64,
             offset in -86_399..=86_399,
             fraction in "([.,][0-9]{1,12})?",
@@ -286,7 +285,7 @@ mod tests {
         }
 
         #[test]
-        fn texts_are_taken_within_their_limits_and_never_with_a_nul(sent in "\\PC{0,260}\u{0}?\\s?") {
+        fn accepted_texts_are_within_their_limits_and_have_no_nul(sent in "\\PC{0,260}\u{0}?\\s?") {
             if let Ok(Title(title)) = Title::new(sent.clone()) {
                 prop_assert!((1..=255).contains(&title.chars().count()) && title == sent.trim());
                 prop_assert!(!title.contains('\0'));

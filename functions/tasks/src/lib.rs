@@ -1,7 +1,7 @@
 //! The caller's tasks: list, create, read, update, complete, delete.
 //!
-//! Each handler is one statement that also checks that the caller still exists: no row means the user is gone
-//! (401), a row of nulls that the caller has no such task (404). A new task's user is checked by its foreign key.
+//! Each handler is one statement, which also checks that the caller still exists: no row means that the user is gone (401), a
+//! row of nulls that the caller has no such task (404). The foreign key of a new task checks its user.
 
 mod cursor;
 mod fields;
@@ -14,13 +14,10 @@ use axum::{
 };
 use shared::{AppState, Config, Db, config};
 
-/// The variables that may come from SSM Parameter Store, and that template.yaml lets the function read there.
+/// The variables that may come from SSM Parameter Store. template.yaml allows the function to read them there.
 pub const SECRETS: &[&str] = &["DATABASE_URL", "DATABASE_CA", "JWT_SECRET", "JWT_SECRET_PREVIOUS"];
 
 /// The routes of this function.
-///
-/// # Errors
-/// When `JWT_SECRET` or `JWT_SECRET_PREVIOUS` is missing or unfit.
 pub fn router(config: &Config, db: Db) -> Result<Router, config::Error> {
     Ok(Router::new()
         .route("/tasks", get(list::list).post(task::create))

@@ -16,15 +16,15 @@ use tokio_postgres::{Row, types::Type};
 
 use crate::{
     cursor::{Cursor, Order, SortBy},
-    fields::{Priority, without_nul},
+    fields::{Priority, reject_nul},
     task::{Task, columns},
 };
 
-/// The largest answer, in bytes. Lambda carries 6 MB (AWS Lambda quotas, "invocation payload"), of which the
-/// answer's headers and envelope need a part.
+/// The largest answer, in bytes. Lambda's limit is 6 MB (AWS Lambda quotas, "invocation payload"), of which the headers and
+/// the envelope need a part.
 const MAX_BYTES: usize = 5_500_000;
 
-/// More tasks than fit in [`MAX_BYTES`], however small, so that no more are read than it takes to know.
+/// The number of rows that are read at most: more tasks than fit in [`MAX_BYTES`], however small.
 const MAX_TASKS: usize = 20_000;
 
 /// Filters, order and page. Every parameter is optional.
@@ -38,7 +38,7 @@ pub struct ListQuery {
     /// A whole tag, in any case.
     #[deserr(default, try_from(String) = parse_tag -> Violation)]
     tag: Option<String>,
-    /// A part of title or description, in any case.
+    /// A part of the title or the description, in any case.
     #[deserr(default, try_from(String) = parse_search -> Violation)]
     search: Option<String>,
     #[deserr(default, try_from(String) = SortBy::new -> Violation)]
@@ -68,7 +68,7 @@ fn parse_tag(sent: String) -> Result<Option<String>, Violation> {
 
 /// An empty search box is no filter.
 fn parse_search(sent: String) -> Result<Option<String>, Violation> {
-    without_nul(&sent)?;
+    reject_nul(&sent)?;
     Ok(Some(sent).filter(|text| !text.is_empty()))
 }
 
@@ -91,12 +91,12 @@ pub async fn list(
     State(db): State<Db>,
 ) -> Result<Response, Error> {
     let ListQuery { sort_by, order, .. } = query;
-    if query.cursor.as_ref().is_some_and(|cursor| !cursor.is_of(sort_by, order)) {
-        let rule =
+    if query.cursor.as_ref().is_some_and(|cursor| !cursor.matches(sort_by, order)) {
+        let violation =
             Violation::new("value_error", "Cursor should come from a list of the same sort_by and order");
-        return Err(Error::Invalid(ValidationErrors::parameter("cursor", rule)));
+        return Err(Error::Invalid(ValidationErrors::parameter("cursor", violation)));
     }
-    let most = query.limit.map_or(MAX_TASKS, usize::from);
+    let limit = query.limit.map_or(MAX_TASKS, usize::from);
     let List { json, last, has_next, .. } = db
         .query_each(
             &statement(&query),
@@ -108,10 +108,10 @@ pub async fn list(
                 (&query.search, Type::TEXT),
                 (&query.cursor.as_ref().and_then(Cursor::key), Type::TEXT),
                 (&query.cursor.as_ref().map(|cursor| cursor.id), Type::UUID),
-                // One more than asked for tells whether there is a next page.
-                (&(most as i64 + 1), Type::INT8),
+                // One row more tells whether there is a next page.
+                (&(limit as i64 + 1), Type::INT8),
             ],
-            |list: &mut List, row| list.push(&row, most),
+            |list: &mut List, row| list.push(&row, limit),
         )
         .await?
         .finish()?;
@@ -123,8 +123,8 @@ pub async fn list(
     Ok(response)
 }
 
-/// The answer, of which each task becomes a part as it arrives: all of them as rows, as tasks and as JSON would be three
-/// times the memory.
+/// The answer's JSON, to which each task is added as it arrives: rows, tasks and JSON of all of them would take three times
+/// the memory.
 #[derive(Default)]
 struct List {
     user_exists: bool,
@@ -136,11 +136,11 @@ struct List {
 }
 
 impl List {
-    /// Rows begin at the caller: no row, no user; a single row of nulls, no tasks.
-    fn push(&mut self, row: &Row, most: usize) -> Result<(), Error> {
+    /// Adds the task of a row. No row means that the user does not exist, and a row of nulls that there are no tasks.
+    fn push(&mut self, row: &Row, limit: usize) -> Result<(), Error> {
         self.user_exists = true;
         let Some(task) = Task::from_row(row)? else { return Ok(()) };
-        self.has_next = self.count == most;
+        self.has_next = self.count == limit;
         if self.has_next {
             return Ok(());
         }
@@ -168,11 +168,12 @@ impl List {
     }
 }
 
-/// `$1` user, `$2` completed, `$3` priority, `$4` tag, `$5` search, `$6` and `$7` the cursor's key and id, `$8` limit.
+/// Builds the statement. `$1` is the user, `$2` completed, `$3` priority, `$4` tag, `$5` search, `$6` and `$7` the cursor's
+/// key and id, `$8` the limit.
 ///
-/// What was not asked for is not in it, as PostgreSQL plans it anew each time. A page is a subquery, so that it is read in
-/// the order of an index up to its limit and nothing is sorted but the page. Of the whole list nothing would be saved, and
-/// a subquery takes longer to plan.
+/// It has only the conditions that were asked for, because PostgreSQL plans it anew each time. A page is a subquery, so that
+/// it is read in the order of an index up to its limit, and only the page is sorted. For the whole list a subquery saves
+/// nothing and takes longer to plan.
 fn statement(query: &ListQuery) -> String {
     let ListQuery { sort_by, order, .. } = *query;
     let key = |column: &str| match (sort_by, order) {
@@ -196,10 +197,10 @@ fn statement(query: &ListQuery) -> String {
     let in_order = format!("ORDER BY {of_task} {direction}, t.id {direction} LIMIT $8");
 
     let mut filter = "t.user_id = $1".to_owned();
-    for (is_asked_for, condition) in [
+    for (is_set, condition) in [
         (query.completed.is_some(), "t.completed = $2"),
         (query.priority.is_some(), "t.priority = $3::task_priority"),
-        // No tag has a comma. An array of each task's tags would take twice as long.
+        // No tag has a comma. Comparing with an array of each task's tags takes twice as long.
         (
             query.tag.is_some(),
             "strpos($4, ',') = 0 AND strpos(',' || lower(t.tags) || ',', ',' || lower($4) || ',') > 0",
@@ -210,7 +211,7 @@ fn statement(query: &ListQuery) -> String {
         ),
         (query.cursor.is_some(), &format!("({of_task}, t.id) {beyond} ({of_cursor}, $7)")),
     ] {
-        if is_asked_for {
+        if is_set {
             filter += " AND ";
             filter += condition;
         }
@@ -225,15 +226,15 @@ fn statement(query: &ListQuery) -> String {
     )
 }
 
-/// The bytes an answer takes in the JSON that carries it to API Gateway, where it is a string: a quote or backslash
-/// takes two.
+/// Returns the size of a body in the JSON that carries it to API Gateway, where it is a string: a quote or backslash takes two
+/// bytes.
 fn size_in_lambda(body: &[u8]) -> usize {
     body.len() + body.iter().filter(|byte| matches!(byte, b'"' | b'\\')).count()
 }
 
-/// The same request with the cursor of the next page (RFC 8288).
+/// Makes the link to the same request with the cursor of the next page (RFC 8288).
 fn next_link(Prefix(prefix): Prefix, query: Option<&str>, cursor: &Cursor) -> Result<HeaderValue, Error> {
-    let cursor = cursor.encode().map_err(|_| Error::Internal)?;
+    let cursor = cursor.encode()?;
     let query = form_urlencoded::parse(query.unwrap_or_default().as_bytes());
     let query = form_urlencoded::Serializer::new(String::new())
         .extend_pairs(query.filter(|(name, _)| name != "cursor"))
@@ -249,7 +250,7 @@ mod tests {
 
     use super::*;
 
-    /// A user with this many tasks, among 100,000 of a thousand others.
+    /// Makes a user with this many tasks, among 100,000 tasks of a thousand other users.
     async fn user_with(count: i32) -> (tokio_postgres::Client, uuid::Uuid) {
         let url = kit::database().await;
         let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await.unwrap();
@@ -287,13 +288,13 @@ mod tests {
         rows.iter().map(|row| row.get::<_, String>(0) + "\n").collect()
     }
 
-    /// A page in the middle of the order.
+    /// Makes the cursor of a page in the middle of the order.
     fn cursor(order: Order, sort_by: &str, key: &str) -> Cursor {
         let cursor = json!({ "order": order, "sort_by": sort_by, "key": key, "id": uuid::Uuid::nil() });
         serde_json::from_value(cursor).unwrap()
     }
 
-    /// Each order, its name and its index, and a key in the middle.
+    /// Each order with its name, its index and a key in the middle.
     const ORDERS: [(SortBy, Order, &str, &str, &str); 8] = [
         (SortBy::DueDate, Order::Asc, "due_date", "tasks_list_due_date", "2026-06-01T00:00:00"),
         (SortBy::DueDate, Order::Desc, "due_date", "tasks_list_due_date_desc", "2026-06-01T00:00:00"),
@@ -333,7 +334,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_page_of_10_000_tasks_is_read_in_order_from_where_the_cursor_points() {
+    async fn a_page_of_10_000_tasks_is_read_in_order_from_the_cursor() {
         let (client, user) = user_with(10_000).await;
         for (sort_by, order, name, index, key) in ORDERS {
             for cursor in [None, Some(cursor(order, name, key))] {
@@ -350,7 +351,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_a_filter_leaves_out_of_a_page_is_not_read_from_the_table() {
+    async fn tasks_that_a_filter_excludes_are_not_read_from_the_table() {
         let (client, user) = user_with(10_000).await;
         for (sort_by, order, _, index, _) in ORDERS {
             for (completed, priority) in
@@ -369,7 +370,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_parameter_is_taken_within_its_limits_or_refused(
+        fn accepted_parameters_are_within_their_limits(
             sent in "\\PC{0,9}\u{0}?|[+-]?(0|200|201|[0-9]{1,4})|[tTrRuUeE]{4}",
         ) {
             if let Ok(Some(limit)) = parse_limit(sent.clone()) {
@@ -386,7 +387,7 @@ mod tests {
         }
 
         #[test]
-        fn the_link_to_the_next_page_asks_for_the_same_and_the_cursor(
+        fn the_link_to_the_next_page_has_the_same_parameters_and_the_cursor(
             sent in vec(
                 ("(limit|search|tag|cursor|%[0-9a-f]{0,2}|\\PC{0,5})", "\\PC{0,9}|%[0-9a-fA-F]{0,2}|[\r\n\0>;\"]"),
                 0..6,

@@ -1,4 +1,4 @@
-//! A task, and what a caller does to one.
+//! One task: its JSON, and the handlers that create, read, update, complete and delete it.
 
 use axum::{
     extract::{FromRequestParts, RawPathParams, State},
@@ -37,8 +37,8 @@ pub struct Task {
     updated_at: Timestamp,
 }
 
-/// The columns of a [`Task`]. The priority goes out as text: for an enum the driver would first ask the server
-/// what it is, in four more round trips.
+/// The columns of a [`Task`]. The priority is selected as text: for an enum the driver asks the server about the type, in
+/// four more round trips.
 macro_rules! columns {
     () => {
         "t.id, t.user_id, t.title, t.description, t.completed, t.priority::text AS priority, t.tags, \
@@ -48,7 +48,7 @@ macro_rules! columns {
 pub(crate) use columns;
 
 impl Task {
-    /// The task of a row, or `None` of a row of nulls.
+    /// Returns the task of a row, or `None` for a row of nulls.
     pub fn from_row(row: &Row) -> Result<Option<Self>, tokio_postgres::Error> {
         let Some(id) = row.try_get("id")? else { return Ok(None) };
         Ok(Some(Self {
@@ -65,14 +65,14 @@ impl Task {
         }))
     }
 
-    /// The task of a statement that begins at the caller: no row, no user; a row of nulls, no task.
-    fn from_caller_row(row: Option<Row>) -> Result<Json<Self>, Error> {
+    /// Answers with the task of a statement that begins at the caller: no row means no user, a row of nulls no task.
+    fn answer(row: Option<Row>) -> Result<Json<Self>, Error> {
         let row = row.ok_or(Error::InvalidToken)?;
         Self::from_row(&row)?.map(Json).ok_or(Error::TaskNotFound)
     }
 }
 
-/// The `{id}` of the path, a UUID in its canonical form (RFC 9562 §4); anything else is no task's id.
+/// The `{id}` of the path: a UUID in its canonical form (RFC 9562 §4). Anything else is not the id of a task.
 pub struct TaskId(Uuid);
 
 impl<S: Send + Sync> FromRequestParts<S> for TaskId {
@@ -117,7 +117,7 @@ pub async fn create(
             concat!(
                 "INSERT INTO tasks AS t (user_id, id, title, description, completed, priority, tags, due_date) ",
                 "VALUES ($1, $2, $3, $4, $5, $6::task_priority, $7, $8::timestamp) ",
-                // The id is ours: if it is there already, this was sent before and the answer was lost.
+                // If the id exists already, this statement was sent before and its answer was lost.
                 "ON CONFLICT (id) DO UPDATE SET id = excluded.id RETURNING ", columns!(),
             ),
             &[
@@ -133,12 +133,12 @@ pub async fn create(
         )
         .await
         .map_err(|error| match error.constraint() {
-            // There is no such user any more.
+            // The user does not exist any more.
             Some("tasks_user_id_fkey") => Error::InvalidToken,
             _ => error.into(),
         })?;
     let location = [(header::LOCATION, format!("{}/tasks/{id}", prefix.0))];
-    Ok((StatusCode::CREATED, location, Task::from_caller_row(row)?))
+    Ok((StatusCode::CREATED, location, Task::answer(row)?))
 }
 
 pub async fn read(caller: Caller, TaskId(id): TaskId, State(db): State<Db>) -> Result<Json<Task>, Error> {
@@ -153,7 +153,7 @@ pub async fn read(caller: Caller, TaskId(id): TaskId, State(db): State<Db>) -> R
             &[(&caller.id, Type::UUID), (&id, Type::UUID)],
         )
         .await?;
-    Task::from_caller_row(row)
+    Task::answer(row)
 }
 
 #[derive(Deserr)]
@@ -212,7 +212,7 @@ pub async fn update(
         ),
         assignments,
     );
-    Task::from_caller_row(db.query_opt(&sql, &params).await?)
+    Task::answer(db.query_opt(&sql, &params).await?)
 }
 
 /// Makes a parameter of a field, if it was sent.
@@ -227,7 +227,7 @@ pub struct Completion {
     completed: Patch<bool>,
 }
 
-/// Sets what is sent; without a body, or without `completed` in it, toggles.
+/// Sets `completed` if it was sent, and toggles it otherwise.
 pub async fn complete(
     caller: Caller,
     TaskId(id): TaskId,
@@ -245,10 +245,10 @@ pub async fn complete(
     let params: [Param; 3] = [(&caller.id, Type::UUID), (&id, Type::UUID), (&completed, Type::BOOL)];
     let row = match completed {
         Some(_) => db.query_opt(sql, &params).await?,
-        // Toggled twice is not toggled.
+        // A second toggle would undo the first.
         None => db.query_opt_once(sql, &params).await?,
     };
-    Task::from_caller_row(row)
+    Task::answer(row)
 }
 
 pub async fn delete(caller: Caller, TaskId(id): TaskId, State(db): State<Db>) -> Result<Json<Value>, Error> {

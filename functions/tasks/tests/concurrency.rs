@@ -1,4 +1,4 @@
-//! Lambda Managed Instances, where one process is sent several events at a time.
+//! Lambda Managed Instances, which send several events to one process at a time.
 
 #![cfg(test)]
 
@@ -17,8 +17,8 @@ async fn connect(url: &str) -> Client {
     client
 }
 
-/// Sends eight events to one function while another transaction keeps the tasks to itself, waits until this many
-/// statements wait for it, lets go, and returns events and answers.
+/// Sends eight events to one function while another transaction locks the tasks, waits until this many statements wait for
+/// it, releases the lock, and returns events and answers.
 async fn eight_while_waiting(variables: &[(&str, &str)], statements: i64) -> Vec<(Value, Value)> {
     let answers = tokio::time::timeout(Duration::from_secs(20), eight(variables, statements)).await;
     answers.expect("as many statements should wait, and be answered then")
@@ -47,7 +47,7 @@ async fn eight(variables: &[(&str, &str)], statements: i64) -> Vec<(Value, Value
         while observer.query_one(waiting, &[]).await.unwrap().get::<_, i64>(0) < statements {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
-        // Time for one more, if there were one.
+        // Time for another one to come.
         tokio::time::sleep(Duration::from_millis(100)).await;
         assert_eq!(observer.query_one(waiting, &[]).await.unwrap().get::<_, i64>(0), statements);
         holder.batch_execute("COMMIT").await.unwrap();
@@ -69,17 +69,17 @@ fn assert_each_has_its_own(answers: &[(Value, Value)]) {
 }
 
 #[tokio::test]
-async fn eight_requests_are_in_flight_in_one_process_each_on_its_connection() {
+async fn one_process_handles_eight_requests_at_a_time_on_eight_connections() {
     assert_each_has_its_own(&eight_while_waiting(&[("AWS_LAMBDA_MAX_CONCURRENCY", "8")], 8).await);
 }
 
 #[tokio::test]
-async fn requests_wait_for_their_turn_where_there_are_fewer_connections() {
+async fn requests_wait_if_there_are_fewer_connections() {
     let variables = [("AWS_LAMBDA_MAX_CONCURRENCY", "8"), ("DATABASE_MAX_CONNECTIONS", "3")];
     assert_each_has_its_own(&eight_while_waiting(&variables, 3).await);
 }
 
 #[tokio::test]
-async fn elsewhere_a_process_answers_one_request_at_a_time() {
+async fn a_process_answers_one_request_at_a_time_by_default() {
     assert_each_has_its_own(&eight_while_waiting(&[], 1).await);
 }

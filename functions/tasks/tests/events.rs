@@ -6,14 +6,14 @@ use serde_json::json;
 use tasks::router;
 
 #[tokio::test]
-async fn every_event_is_answered_alike_in_process_as_an_event_and_by_the_binary() {
+async fn the_router_the_service_and_the_binary_answer_every_event_alike() {
     kit::events::are_answered_alike("tasks", env!("CARGO_BIN_EXE_tasks"), router).await;
 }
 
 const SECRET: &str = "a secret of the tests, 32 bytes and more";
 
 #[tokio::test]
-async fn a_missing_variable_ends_the_function_with_a_sentence_that_names_it() {
+async fn a_missing_variable_is_named_and_ends_the_function() {
     let url = "postgresql://todo:secret@127.0.0.1:1/todo";
     for (variables, sentence) in [
         (&[("JWT_SECRET", SECRET)][..], "DATABASE_URL is not set"),
@@ -33,7 +33,7 @@ async fn a_missing_variable_ends_the_function_with_a_sentence_that_names_it() {
 }
 
 #[test]
-fn outside_of_lambda_the_function_ends_with_a_sentence_that_says_what_to_run() {
+fn outside_lambda_the_function_ends_and_says_what_to_run() {
     let ended = std::process::Command::new(env!("CARGO_BIN_EXE_tasks")).env_clear().output().unwrap();
     let said = String::from_utf8(ended.stdout).unwrap();
     assert!(!ended.status.success());
@@ -54,7 +54,7 @@ async fn the_connection_is_open_before_the_first_event() {
 
 #[tokio::test]
 async fn without_a_database_the_function_starts_and_answers_503() {
-    // One that refuses, and one that accepts but never says a word.
+    // One database refuses connections, and one accepts them but never answers.
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let silent = silent.local_addr().unwrap().port();
     let answers = [1, silent].map(|port| async move {
@@ -67,7 +67,7 @@ async fn without_a_database_the_function_starts_and_answers_503() {
         let answer = function.invoke(&event).await.unwrap();
         assert_eq!(answer["statusCode"], 503, "{answer}");
         assert_eq!(answer["headers"]["retry-after"], "1");
-        // What Lambda wants to see in a line to know its level.
+        // Lambda needs both in a line to know its level.
         let log = function.output();
         let lines = log.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
         let levels: Vec<_> = lines
@@ -83,7 +83,7 @@ async fn without_a_database_the_function_starts_and_answers_503() {
 }
 
 #[tokio::test]
-async fn an_address_that_does_not_answer_is_named_in_the_log_and_the_next_one_is_used() {
+async fn an_address_that_does_not_answer_is_logged_and_the_next_one_is_used() {
     let url = kit::database().await;
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = silent.local_addr().unwrap().port();
@@ -133,7 +133,7 @@ async fn an_event_that_cannot_be_read_is_400_and_the_next_one_is_answered() {
 }
 
 #[tokio::test]
-async fn what_is_no_request_of_an_http_api_is_named_in_one_line_and_not_counted() {
+async fn an_event_that_is_not_a_request_is_described_in_one_line_and_not_counted() {
     let url = kit::database().await;
     kit::events::seed(&url).await;
     let variables = [
@@ -183,7 +183,7 @@ async fn what_is_no_request_of_an_http_api_is_named_in_one_line_and_not_counted(
         let line = lines.last().unwrap();
         assert_eq!(line["level"], "WARN");
         assert!(line["message"].as_str().unwrap().contains(what), "{line}");
-        // By Lambda's id of the invocation, as there is no other.
+        // The id is Lambda's id of the invocation, because there is no other.
         assert_eq!(line["lambda_request_id"], body["request_id"]);
         assert!(!log.contains(secret), "{log}");
     }
@@ -194,7 +194,7 @@ async fn what_is_no_request_of_an_http_api_is_named_in_one_line_and_not_counted(
 }
 
 #[tokio::test]
-async fn through_a_custom_domain_location_and_link_keep_its_mapping_key() {
+async fn location_and_link_keep_the_mapping_key_of_a_custom_domain() {
     let url = kit::database().await;
     kit::events::seed(&url).await;
     let variables = [("DATABASE_URL", url.as_str()), ("JWT_SECRET", shared::jwt::DEMO_SECRET)];
@@ -223,7 +223,7 @@ async fn through_a_custom_domain_location_and_link_keep_its_mapping_key() {
 }
 
 #[tokio::test]
-async fn the_preflight_of_an_allowed_page_is_answered_for_it_alone() {
+async fn the_preflight_of_an_allowed_page_names_its_origin_alone() {
     let url = "postgresql://todo@127.0.0.1:1/todo";
     let variables = [
         ("DATABASE_URL", url),
@@ -248,7 +248,7 @@ async fn the_preflight_of_an_allowed_page_is_answered_for_it_alone() {
 }
 
 #[tokio::test]
-async fn an_origin_that_would_never_match_ends_the_function_with_a_sentence() {
+async fn an_origin_that_would_never_match_is_named_and_ends_the_function() {
     let variables = [
         ("DATABASE_URL", "postgresql://todo@127.0.0.1:1/todo"),
         ("JWT_SECRET", SECRET),
@@ -264,7 +264,7 @@ async fn an_origin_that_would_never_match_ends_the_function_with_a_sentence() {
 }
 
 #[tokio::test]
-async fn a_path_that_only_looks_like_a_tasks_once_it_is_cleaned_is_not_found() {
+async fn a_path_that_becomes_a_tasks_path_when_it_is_cleaned_is_not_found() {
     let url = kit::database().await;
     let variables = [("DATABASE_URL", url.as_str()), ("JWT_SECRET", shared::jwt::DEMO_SECRET)];
     let mut function = kit::Function::start(env!("CARGO_BIN_EXE_tasks"), &variables).await;
@@ -290,7 +290,7 @@ async fn a_path_that_only_looks_like_a_tasks_once_it_is_cleaned_is_not_found() {
 }
 
 #[tokio::test]
-async fn each_request_is_one_line_with_its_route_its_caller_and_its_cost() {
+async fn each_request_is_one_line_with_its_route_its_user_and_its_cost() {
     let url = kit::database().await;
     let variables = [("DATABASE_URL", url.as_str()), ("JWT_SECRET", shared::jwt::DEMO_SECRET)];
     let mut function = kit::Function::start(env!("CARGO_BIN_EXE_tasks"), &variables).await;
@@ -316,7 +316,7 @@ async fn each_request_is_one_line_with_its_route_its_caller_and_its_cost() {
         assert_eq!(lines.len(), number + 1, "{name}");
         let line = &lines[number];
         assert_eq!(line["request_id"], event["requestContext"]["requestId"]);
-        // Lambda's own lines name the invocation by this id.
+        // Lambda's own lines have this id.
         let lambda_request_id = line["lambda_request_id"].as_str().unwrap();
         assert!(lambda_request_id.starts_with("8476a536-e9f4-11e8-9739-"), "{line}");
         assert_eq!(line["status"], answer["statusCode"]);
@@ -328,7 +328,7 @@ async fn each_request_is_one_line_with_its_route_its_caller_and_its_cost() {
         assert_eq!(line["FunctionName"], "tasks");
         let (duration, database) =
             (line["duration_ms"].as_f64().unwrap(), line["database_ms"].as_f64().unwrap());
-        // Without a good token the database is not asked.
+        // Without a valid token no statement is sent.
         assert_eq!(database > 0.0, user.is_some(), "{line}");
         assert!(duration >= database, "{line}");
     }

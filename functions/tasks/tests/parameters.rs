@@ -1,7 +1,7 @@
-//! Secrets from SSM Parameter Store: what goes wrong, with servers that do just that.
+//! Secrets from SSM Parameter Store, and its failures.
 //!
-//! That it goes right is shown against moto's server, which is not a part of every machine: `.ci/run` runs those tests
-//! with `cargo test -p tasks --test parameters -- --ignored`.
+//! The tests that need moto's server are ignored, because not every machine has it. `.ci/run` runs them with
+//! `cargo test -p tasks --test parameters -- --ignored`.
 
 #![cfg(test)]
 
@@ -22,7 +22,7 @@ use tokio::{
 
 const TASKS: &str = env!("CARGO_BIN_EXE_tasks");
 
-/// Runs the function with its secrets at this address, and returns what it says as it ends, and after how long.
+/// Runs a function whose secrets are at this endpoint, and returns its output and how long it ran.
 async fn refusal(endpoint: &str) -> (String, Duration) {
     let started = Instant::now();
     let variables = [
@@ -40,7 +40,7 @@ async fn refusal(endpoint: &str) -> (String, Duration) {
 
 const NAMES: &str = "the parameters /todo/test/DATABASE_URL, /todo/test/DATABASE_CA, /todo/test/JWT_SECRET, /todo/test/JWT_SECRET_PREVIOUS cannot be read: ";
 
-/// A server that answers every request in the same way, and counts them.
+/// Starts a server that answers every request alike, and counts them.
 async fn server(answer: Option<String>) -> (String, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let endpoint = format!("http://{}", listener.local_addr().unwrap());
@@ -53,7 +53,7 @@ async fn server(answer: Option<String>) -> (String, Arc<AtomicUsize>) {
             tokio::spawn(async move {
                 let mut buffer = [0; 8192];
                 while let Ok(length @ 1..) = socket.read(&mut buffer).await {
-                    // A request may come in pieces, and its head is in the first.
+                    // A request may come in pieces. Its head is in the first.
                     if !buffer[..length].starts_with(b"POST ") {
                         continue;
                     }
@@ -70,13 +70,13 @@ async fn server(answer: Option<String>) -> (String, Arc<AtomicUsize>) {
 }
 
 #[tokio::test]
-async fn an_endpoint_that_refuses_is_told_with_the_parameters_names() {
+async fn a_refused_connection_is_reported_with_the_parameters_names() {
     let (output, _) = refusal("http://127.0.0.1:1").await;
     assert!(output.contains(&format!("{NAMES}SSM cannot be reached: Connection refused")), "{output}");
 }
 
 #[tokio::test]
-async fn an_endpoint_that_says_nothing_is_asked_twice_and_given_up_within_the_deadline() {
+async fn an_endpoint_that_does_not_answer_is_asked_twice_within_the_deadline() {
     let (endpoint, requests) = server(None).await;
     let (output, after) = refusal(&endpoint).await;
     assert!(output.contains(&format!("{NAMES}no answer from SSM within 1.5s, twice")), "{output}");
@@ -84,7 +84,7 @@ async fn an_endpoint_that_says_nothing_is_asked_twice_and_given_up_within_the_de
     assert!(after < Duration::from_secs(6), "{after:?}");
 }
 
-/// An answer as SSM sends them.
+/// Makes an answer as SSM sends it.
 fn answer(status: &str, body: &str) -> Option<String> {
     let length = body.len();
     Some(format!(
@@ -93,7 +93,7 @@ fn answer(status: &str, body: &str) -> Option<String> {
 }
 
 #[tokio::test]
-async fn an_error_of_the_service_is_told_by_its_code_alone_after_one_retry() {
+async fn an_error_of_ssm_is_reported_by_its_code_alone_after_one_retry() {
     let body = r#"{"__type":"InternalServerError","message":"was postgresql://a:b"}"#;
     let (endpoint, requests) = server(answer("500 Internal Server Error", body)).await;
     let (output, _) = refusal(&endpoint).await;
@@ -103,30 +103,27 @@ async fn an_error_of_the_service_is_told_by_its_code_alone_after_one_retry() {
 }
 
 #[tokio::test]
-async fn what_will_not_pass_is_told_with_what_to_do_and_not_tried_again() {
+async fn a_permanent_error_is_reported_with_its_remedy_and_not_retried() {
     let body = r#"{"__type":"AccessDeniedException","Message":"User: arn:aws:sts::1:x is not authorized"}"#;
     let (endpoint, requests) = server(answer("400 Bad Request", body)).await;
     let (output, _) = refusal(&endpoint).await;
     let sentence =
-        "SSM answered AccessDeniedException: the function's role needs ssm:GetParameters on each of them";
+        "SSM answered AccessDeniedException: the function's role needs ssm:GetParameters for each of them";
     assert!(output.contains(&format!("{NAMES}{sentence}")), "{output}");
     assert_eq!(requests.load(Ordering::Relaxed), 1);
 }
 
 #[tokio::test]
-async fn an_answer_that_cannot_be_read_is_not_repeated() {
+async fn an_unreadable_answer_is_not_quoted() {
     let body = r#"{"Parameters":[{"Value":"postgresql://a:b"},]}"#;
     let (endpoint, _) = server(answer("200 OK", body)).await;
     let (output, _) = refusal(&endpoint).await;
-    assert!(
-        output.contains(&format!("{NAMES}SSM answered HTTP 200 and nothing that can be read")),
-        "{output}"
-    );
+    assert!(output.contains(&format!("{NAMES}SSM answered HTTP 200 and nothing readable")), "{output}");
     assert!(!output.contains("postgresql://"), "{output}");
 }
 
 #[tokio::test]
-async fn with_everything_in_the_environment_nobody_is_asked() {
+async fn ssm_is_not_asked_if_the_environment_has_everything() {
     let url = kit::database().await;
     let (endpoint, requests) = server(None).await;
     let variables = [
@@ -142,7 +139,7 @@ async fn with_everything_in_the_environment_nobody_is_asked() {
 }
 
 #[tokio::test]
-async fn authorities_that_ssm_holds_are_trusted_though_the_url_is_in_the_environment() {
+async fn authorities_in_ssm_are_trusted_if_the_url_is_in_the_environment() {
     let database = kit::tls().await;
     let url = database.url("localhost", "sslmode=verify-full");
     let pem = std::fs::read_to_string(database.authority()).unwrap();
@@ -165,7 +162,7 @@ async fn authorities_that_ssm_holds_are_trusted_though_the_url_is_in_the_environ
 }
 
 #[tokio::test]
-async fn a_path_that_is_none_is_refused_by_name() {
+async fn a_malformed_path_is_named() {
     for path in ["todo/test", "/todo/test/", "/"] {
         let mut function = Function::start(TASKS, &[("SSM_PARAMETER_PATH", path)]).await;
         match function.init().await {
@@ -177,7 +174,7 @@ async fn a_path_that_is_none_is_refused_by_name() {
     }
 }
 
-/// moto's server (`pip install 'moto[server]'`), which stands in for AWS.
+/// moto's server (`pip install 'moto[server]'`), a stand-in for AWS.
 struct Moto {
     /// Ends with this.
     _process: tokio::process::Child,
@@ -188,7 +185,7 @@ const DATABASE_PASSWORD: &str = "never-to-be-shown";
 
 impl Moto {
     async fn start() -> Self {
-        // Free a moment ago; moto takes no port 0.
+        // moto does not accept port 0. This one was free a moment ago.
         let address = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
         let mut process = tokio::process::Command::new("moto_server")
             .args(["-H", "127.0.0.1", "-p", &address.port().to_string()])
@@ -206,7 +203,7 @@ impl Moto {
         Self { _process: process, address }
     }
 
-    /// Sends a request as AWS's own tools would, but for the signature, which moto does not look at yet.
+    /// Sends a request as AWS's tools do, but without a valid signature, which moto does not check yet.
     async fn post(&self, path: &str, service: &str, headers: &str, body: &str) -> String {
         let request = format!(
             "POST {path} HTTP/1.0\r\nHost: {service}.eu-central-1.amazonaws.com\r\nContent-Length: {}\r\n{headers}\
@@ -252,13 +249,13 @@ async fn status(function: &mut Function, event: &str) -> serde_json::Value {
 
 #[tokio::test]
 #[ignore = "needs moto_server"]
-async fn a_function_starts_with_the_secrets_below_the_path_the_previous_one_included() {
+async fn a_function_reads_its_secrets_and_the_previous_one_below_the_path() {
     let moto = Moto::start().await;
     let url = kit::database().await;
     kit::events::seed(&url).await;
     moto.put("/todo/test/DATABASE_URL", &url).await;
     moto.put("/todo/test/JWT_SECRET", "the secret that took the place of the demo's").await;
-    // Another stage's parameters are not this one's.
+    // A parameter of another stage.
     moto.put("/todo/JWT_SECRET_PREVIOUS", shared::jwt::DEMO_SECRET).await;
     let mut before = moto.function(("test", "test")).await;
     assert_eq!(status(&mut before, "tasks-list.json").await, 401);
@@ -274,7 +271,7 @@ async fn a_function_starts_with_the_secrets_below_the_path_the_previous_one_incl
 
 #[tokio::test]
 #[ignore = "needs moto_server"]
-async fn a_parameter_that_is_missing_is_named_and_the_others_values_are_not_told() {
+async fn a_missing_parameter_is_named_and_no_value_is_shown() {
     let moto = Moto::start().await;
     let url = format!("postgresql://todo:{DATABASE_PASSWORD}@127.0.0.1:1/todo");
     moto.put("/todo/test/DATABASE_URL", &url).await;
@@ -292,7 +289,7 @@ async fn a_parameter_that_is_missing_is_named_and_the_others_values_are_not_told
 
 #[tokio::test]
 #[ignore = "needs moto_server"]
-async fn a_role_that_may_not_read_the_parameters_is_told_what_it_lacks() {
+async fn a_role_without_access_is_told_what_it_lacks() {
     let moto = Moto::start().await;
     moto.iam("Action=CreateUser&UserName=function").await;
     let key = moto.iam("Action=CreateAccessKey&UserName=function").await;
@@ -300,7 +297,7 @@ async fn a_role_that_may_not_read_the_parameters_is_told_what_it_lacks() {
         |start: &str, end: &str| key.split(start).nth(1).unwrap().split(end).next().unwrap().to_owned();
     let id = between("<AccessKeyId>", "</AccessKeyId>");
     let secret = between("<SecretAccessKey>", "</SecretAccessKey>");
-    // From now on moto looks at signatures and policies, and the user has none. It says so in XML, where AWS sends JSON.
+    // moto checks signatures and policies from now on, and the user has none. It answers in XML, AWS in JSON.
     moto.post("/moto-api/reset-auth", "moto-api", "Content-Type: text/plain\r\n", "0").await;
     match moto.function((&id, &secret)).await.init().await {
         Err(Failure::Ended(_, output)) => {

@@ -1,3 +1,5 @@
+//! The user who sent the request.
+
 use axum::{
     extract::{FromRef, FromRequestParts},
     http::{HeaderMap, header, request::Parts},
@@ -7,8 +9,8 @@ use uuid::Uuid;
 
 use crate::{Error, jwt::Verifier, telemetry};
 
-/// The holder of a good token. Extracting it costs no I/O, so it does not tell whether the user still
-/// exists; the handler's statement does.
+/// The holder of a valid token. It is extracted without I/O, so the user may not exist any more: the handler's statement
+/// checks that.
 #[derive(Clone, Copy, Debug)]
 pub struct Caller {
     /// The user's id.
@@ -30,8 +32,8 @@ where
     }
 }
 
-/// The token of the one `Authorization: Bearer` header. API Gateway joins two headers of one name with a
-/// comma, so two of them are refused whether they come joined or apart.
+/// Returns the token of the `Authorization: Bearer` header, if there is exactly one. API Gateway joins two headers of one
+/// name with a comma, so a value with a comma is refused too.
 fn bearer(headers: &HeaderMap) -> Option<&str> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let value = values.next()?.to_str().ok()?;
@@ -50,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_bearer_token_is_taken_in_any_case_of_the_scheme() {
+    fn the_scheme_of_a_bearer_token_is_case_insensitive() {
         let token = |values: &[&str]| {
             let mut headers = HeaderMap::new();
             for value in values {
@@ -75,7 +77,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_token_is_what_follows_the_word_bearer_and_a_space(
+        fn the_token_follows_the_word_bearer_and_a_space(
             values in vec(
                 "([bB][eE][aA][rR][eE][rR]|\\PC{0,7})[ \t,]{0,2}[!-~]{0,9}[ ,é\t]?[!-~]{0,3}",
                 0..3,

@@ -1,3 +1,5 @@
+//! The network that a request comes from.
+
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use axum::{extract::FromRequestParts, http::request::Parts};
@@ -5,11 +7,11 @@ use lambda_http::request::RequestContext;
 
 use crate::Error;
 
-/// Where a request comes from, as attempts are counted: an IPv4 address, or the first half of an IPv6 address, which is
-/// what one subscriber has at least ([RFC 6177] §2).
+/// The network that a request comes from, for rate limits: an IPv4 address, or the first 64 bits of an IPv6 address, which
+/// is the least that a subscriber has ([RFC 6177] §2).
 ///
-/// It is the address that API Gateway saw, never what the client says in a header. Where there is no API Gateway it is
-/// the extension of this type, which `cargo dev` sets to the socket's peer, and without either all come from `0.0.0.0`.
+/// The address is the one that API Gateway saw, never one from a header of the client. Without API Gateway it is the
+/// request's extension of this type, which `cargo dev` sets to the socket's peer; without either it is `0.0.0.0`.
 ///
 /// [RFC 6177]: https://www.rfc-editor.org/rfc/rfc6177#section-2
 #[derive(Clone, Copy, Debug)]
@@ -41,7 +43,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_ipv6_64_is_one_network_and_an_ipv4_address_too() {
+    fn a_network_is_an_ipv4_address_or_the_first_64_bits_of_an_ipv6_address() {
         for (address, expected) in [
             ("203.0.113.7", "203.0.113.7"),
             ("::ffff:203.0.113.7", "203.0.113.7"),

@@ -1,3 +1,5 @@
+//! JSON bodies of requests and answers.
+
 use axum::{
     body::Body,
     extract::{FromRequest, OptionalFromRequest, Request},
@@ -14,15 +16,15 @@ use serde_json::{Map, Value};
 
 use crate::{Error, validation::ValidationErrors};
 
-/// The largest body that is read, in bytes. The largest sensible one, a task with every field at its limit
-/// and every character escaped, is a third of it.
+/// The largest body that is read, in bytes. A task with every field at its limit and every character escaped takes a third
+/// of it.
 pub const BODY_LIMIT: usize = 64 * 1024;
 
-/// A JSON body as `T`, or the answer as JSON.
+/// The JSON body of a request, or of an answer.
 ///
-/// Stricter than axum's: at most [`BODY_LIMIT`] bytes, no two members of one name (parsers disagree about
-/// which one counts, RFC 8259 §4), and 422 names every bad field at once. As `Option<Json<T>>`, an empty body
-/// is `None`.
+/// It is stricter than axum's: a body has at most [`BODY_LIMIT`] bytes, and an object no two members of one name (parsers
+/// disagree about which one counts, RFC 8259 §4). A 422 names every invalid field at once. For `Option<Json<T>>`, an empty
+/// body is `None`.
 pub struct Json<T>(pub T);
 
 const APPLICATION_JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
@@ -36,7 +38,7 @@ impl<T: serde::Serialize> IntoResponse for Json<T> {
     }
 }
 
-/// An answer whose body is JSON already.
+/// Makes an answer of JSON text.
 pub fn json_response(body: impl Into<Body>) -> Response {
     ([(header::CONTENT_TYPE, APPLICATION_JSON)], body.into()).into_response()
 }
@@ -66,7 +68,7 @@ impl<T: Deserr<ValidationErrors>, S: Sync> OptionalFromRequest<S> for Json<T> {
             return Err(Error::NotJson);
         }
         let UniqueKeys(value) = serde_json::from_slice(&body).map_err(|error| {
-            // Our visitor's own complaint is the only one of this category.
+            // `UniqueKeysVisitor` makes the only error of this category.
             if error.is_data() {
                 Error::DuplicateKey
             } else {
@@ -79,7 +81,7 @@ impl<T: Deserr<ValidationErrors>, S: Sync> OptionalFromRequest<S> for Json<T> {
     }
 }
 
-/// Whether there is one `Content-Type`, and it is JSON, whatever its parameters (RFC 9110 §8.3).
+/// True if there is one `Content-Type` and it is JSON with any parameters (RFC 9110 §8.3).
 fn is_json(headers: &HeaderMap) -> bool {
     let mut values = headers.get_all(header::CONTENT_TYPE).iter();
     let (Some(value), None) = (values.next(), values.next()) else { return false };
@@ -87,7 +89,7 @@ fn is_json(headers: &HeaderMap) -> bool {
     essence.is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json"))
 }
 
-/// Any JSON value in which no object has two members of one name.
+/// A JSON value in which no object has two members of one name.
 struct UniqueKeys(Value);
 
 impl<'de> Deserialize<'de> for UniqueKeys {
@@ -168,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn other_json_is_read_as_it_is() {
+    fn json_without_repeated_keys_is_read_unchanged() {
         let json = r#"{"a":[1,-1,1.5,true,null,"\u00e9"],"b":{"a":{}}}"#;
         assert_eq!(unique_keys(json).unwrap(), serde_json::from_str::<Value>(json).unwrap());
     }

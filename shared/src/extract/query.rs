@@ -1,10 +1,12 @@
+//! The query string of a request.
+
 use axum::{extract::FromRequestParts, http::request::Parts};
 use deserr::Deserr;
 use serde_json::{Map, Value};
 
 use crate::{Error, validation::ValidationErrors};
 
-/// The query string as `T`. Unknown parameters are ignored; of a repeated one the last counts.
+/// The query string of a request. Unknown parameters are ignored. If a parameter is repeated, the last one counts.
 pub struct Query<T>(pub T);
 
 impl<T: Deserr<ValidationErrors>, S: Sync> FromRequestParts<S> for Query<T> {

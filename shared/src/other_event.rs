@@ -1,10 +1,10 @@
-//! Events that are no requests of an HTTP API: what they are, in our own words, for the log.
+//! Descriptions, for the log, of events that are not requests of an HTTP API.
 
 use serde_json::{Value, value::RawValue};
 
-/// Says what an event is that cannot be read as a request of an HTTP API with payload version 2.0, and what to do. `None`
-/// when it is such a request all the same, of which something is not as it should be.
-pub(crate) fn what_came(event: &RawValue) -> Option<&'static str> {
+/// Describes an event that cannot be read as a request of an HTTP API with payload version 2.0, and says what to do.
+/// Returns `None` if it is such a request, but malformed.
+pub(crate) fn describe(event: &RawValue) -> Option<&'static str> {
     let event: Value = serde_json::from_str(event.get()).unwrap_or_default();
     let has = |pointer: &str| event.pointer(pointer).is_some_and(|value| !value.is_null());
     if has("/requestContext/http") {
@@ -25,7 +25,7 @@ pub(crate) fn what_came(event: &RawValue) -> Option<&'static str> {
         "an event of EventBridge, such as a schedule that keeps functions warm: remove the rule, a cold start takes \
          milliseconds"
     } else {
-        "something that is not known, such as a warm-up ping or a test event of the console: send it one of the repository's events/"
+        "an unknown event, such as a warm-up ping or a test event of the console: send one of the repository's events/"
     })
 }
 
@@ -36,7 +36,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_kind_of_event_is_named_and_nothing_of_it_is_repeated() {
+    fn each_kind_of_event_is_named_and_its_content_is_not_repeated() {
         for (event, part) in [
             (
                 json!({ "version": "1.0", "httpMethod": "GET", "path": "/tasks", "requestContext": {} }),
@@ -61,21 +61,21 @@ mod tests {
             (json!({ "source": "serverless-plugin-warmup" }), "warm-up ping"),
             (json!({ "warmer": true, "concurrency": 3 }), "warm-up ping"),
             (json!({ "key1": "value1" }), "test event"),
-            (json!({}), "not known"),
-            (json!(null), "not known"),
-            (json!([1, 2]), "not known"),
-            (json!("ping"), "not known"),
+            (json!({}), "unknown event"),
+            (json!(null), "unknown event"),
+            (json!([1, 2]), "unknown event"),
+            (json!("ping"), "unknown event"),
         ] {
             let raw = serde_json::value::to_raw_value(&event).unwrap();
-            let said = what_came(&raw).unwrap();
-            assert!(said.contains(part), "{event}: {said}");
+            let description = describe(&raw).unwrap();
+            assert!(description.contains(part), "{event}: {description}");
         }
     }
 
     #[test]
-    fn a_request_of_an_http_api_that_cannot_be_read_is_none_of_them() {
+    fn a_malformed_request_of_an_http_api_has_no_description() {
         let event =
             json!({ "version": "2.0", "headers": "none", "requestContext": { "http": { "method": "GET" } } });
-        assert_eq!(what_came(&serde_json::value::to_raw_value(&event).unwrap()), None);
+        assert_eq!(describe(&serde_json::value::to_raw_value(&event).unwrap()), None);
     }
 }
