@@ -45,9 +45,9 @@ impl Database {
     /// their pools are ignored if nothing here depends on them; any other parameter is an error that names it.
     ///
     /// With `sslmode=disable` TLS is never used, with `allow` and `prefer` if the server offers it; `require`,
-    /// `verify-ca` and `verify-full` require it. The default is to require TLS unless the database is on this machine. TLS always
-    /// verifies the chain and the host name. `sslrootcert` names a PEM file of root certificates to trust instead of
-    /// Mozilla's; `DATABASE_CA` contains such certificates and takes precedence.
+    /// `verify-ca` and `verify-full` require it. The default is to require TLS unless the database is on this machine.
+    /// TLS always verifies the chain and the host name. `sslrootcert` names a PEM file of root certificates to trust
+    /// instead of Mozilla's; `DATABASE_CA` contains such certificates and takes precedence.
     ///
     /// [libpq]: https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS
     ///
