@@ -193,7 +193,7 @@ async fn a_read_whose_answer_is_lost_is_sent_again() {
 }
 
 #[tokio::test]
-async fn a_new_task_whose_answer_is_lost_is_sent_again_and_created_once() {
+async fn a_new_task_whose_answer_is_lost_is_sent_again_and_made_once() {
     sent_again(lost::create(lost::Way::Plain).await);
 }
 
@@ -209,7 +209,7 @@ async fn a_deletion_whose_answer_is_lost_is_sent_again_and_succeeds() {
 }
 
 #[tokio::test]
-async fn a_sign_up_whose_answer_is_lost_is_sent_again_and_creates_one_user() {
+async fn a_sign_up_whose_answer_is_lost_is_sent_again_and_makes_one_user() {
     sent_again(lost::signup(lost::Way::Plain).await);
 }
 
