@@ -148,7 +148,7 @@ async fn a_startup_parameter_unknown_to_pgbouncer_is_503_at_once() {
 }
 
 #[tokio::test]
-async fn unsupported_direct_tls_is_503_at_once_and_named_in_the_log() {
+async fn unsupported_direct_tls_is_503_at_once_with_its_reason() {
     unavailable_at_once(waking::direct_tls_to_a_server_without().await);
     let url = format!("{}?sslmode=require&sslnegotiation=direct", kit::database().await);
     let db = shared::Db::new(&shared::Config::from_iter([("DATABASE_URL", url)])).unwrap();
