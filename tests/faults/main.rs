@@ -1,4 +1,4 @@
-//! The table of docs/faults.md, line by line: what comes of requests that meet a fault.
+//! Tests each line of the table in docs/faults.md: the results of requests that meet a fault.
 
 #![cfg(test)]
 
@@ -9,7 +9,7 @@ use std::time::Duration;
 use kit::{Outcome, PgBouncer, Proxy};
 use scenarios::{addresses, crowd, cuts, lost, pressure, silence, stopped, waking};
 
-/// Everything was answered 2xx, each after one statement more.
+/// Asserts that every request was answered 2xx after one resent statement.
 #[track_caller]
 fn sent_again(outcome: Outcome) {
     let outcome = outcome.all_succeeded();
@@ -17,44 +17,44 @@ fn sent_again(outcome: Outcome) {
 }
 
 #[track_caller]
-fn late_but_well(outcome: Outcome) {
+fn succeeded_late(outcome: Outcome) {
     let outcome = outcome.all_succeeded();
     assert_eq!(outcome.resent, 0, "no statement is sent before there is a connection: {outcome:?}");
     assert!(outcome.slowest < Duration::from_secs(10), "{outcome:?}");
 }
 
 #[tokio::test]
-async fn connections_refused_for_3_s_cost_time_and_no_request() {
-    late_but_well(waking::refused().await);
+async fn connections_refused_for_3_s_fail_no_request() {
+    succeeded_late(waking::refused().await);
 }
 
 #[tokio::test]
-async fn connections_closed_for_3_s_cost_time_and_no_request() {
-    late_but_well(waking::closed().await);
+async fn connections_closed_for_3_s_fail_no_request() {
+    succeeded_late(waking::closed().await);
 }
 
 #[tokio::test]
-async fn a_server_that_is_starting_for_3_s_costs_time_and_no_request() {
-    late_but_well(waking::starting_or_stopping().await);
+async fn a_server_that_is_starting_for_3_s_fails_no_request() {
+    succeeded_late(waking::starting_or_stopping().await);
 }
 
 #[tokio::test]
-async fn a_compute_that_wakes_for_3_s_costs_time_and_no_request() {
-    late_but_well(waking::suspended().await);
+async fn a_compute_that_wakes_for_3_s_fails_no_request() {
+    succeeded_late(waking::suspended().await);
 }
 
 #[tokio::test]
-async fn a_control_plane_that_fails_for_3_s_costs_time_and_no_request() {
-    late_but_well(waking::without_control_plane().await);
+async fn a_control_plane_that_fails_for_3_s_fails_no_request() {
+    succeeded_late(waking::without_control_plane().await);
 }
 
 #[tokio::test]
-async fn a_supavisor_without_its_database_for_3_s_costs_time_and_no_request() {
-    late_but_well(waking::supavisor_without_database().await);
+async fn a_supavisor_without_its_database_for_3_s_fails_no_request() {
+    succeeded_late(waking::supavisor_without_database().await);
 }
 
 #[tokio::test]
-async fn a_database_that_is_resumed_after_15_s_costs_time_and_no_request() {
+async fn a_database_that_is_resumed_after_15_s_fails_no_request() {
     let (refused, silent) = tokio::join!(waking::resumed(), waking::resumed_in_silence());
     for outcome in [refused, silent] {
         assert!(outcome.slowest < shared::middleware::REQUEST_DEADLINE, "{outcome:?}");
@@ -69,7 +69,7 @@ fn the_next_address_is_tried_within(seconds: f64, outcome: Outcome) {
 }
 
 #[tokio::test]
-async fn of_two_addresses_a_dead_one_costs_two_seconds_of_a_connection_or_what_the_url_says() {
+async fn a_dead_address_delays_a_connection_by_2_s_or_connect_timeout() {
     the_next_address_is_tried_within(4.0, addresses::first_is_dead().await);
     the_next_address_is_tried_within(1.9, addresses::first_is_dead_and_less_time().await);
     the_next_address_is_tried_within(4.0, addresses::first_is_silent().await);
@@ -77,31 +77,31 @@ async fn of_two_addresses_a_dead_one_costs_two_seconds_of_a_connection_or_what_t
 }
 
 #[tokio::test]
-async fn what_timed_out_is_told_with_its_address() {
+async fn a_timeout_is_reported_with_its_address() {
     let dead = addresses::Dead::new().await;
     let silent = kit::Proxy::start(&kit::database().await).await;
     silent.black_hole();
-    let at_dead = format!("postgresql://todo:secret@127.0.0.1:{}/todo?connect_timeout=2", dead.port);
-    let reason = async |url: &str| {
+    let dead_url = format!("postgresql://todo:secret@127.0.0.1:{}/todo?connect_timeout=2", dead.port);
+    let error = async |url: &str| {
         let db = shared::Db::new(&shared::Config::from_iter([("DATABASE_URL", url)])).unwrap();
         db.query_opt("SELECT", &[]).await.unwrap_err().to_string()
     };
-    let (of_dead, of_silent) = tokio::join!(reason(&at_dead), reason(silent.url()));
-    assert!(of_dead.contains(&format!("127.0.0.1:{}: ", dead.port)), "{of_dead}");
-    assert!(of_dead.contains("connection timed out (nothing answers at this address"), "{of_dead}");
+    let (dead_error, silent_error) = tokio::join!(error(&dead_url), error(silent.url()));
+    assert!(dead_error.contains(&format!("127.0.0.1:{}: ", dead.port)), "{dead_error}");
+    assert!(dead_error.contains("connection timed out (nothing answers at this address"), "{dead_error}");
     assert!(
-        of_silent.contains("not connected within 5s, name look-up, TCP, TLS and authentication"),
-        "{of_silent}"
+        silent_error.contains("took longer than 5s (name lookup, TCP, TLS and authentication together)"),
+        "{silent_error}"
     );
 }
 
 #[tokio::test]
 #[ignore = "needs pgbouncer"]
-async fn connections_refused_for_3_s_behind_pgbouncer_cost_time_and_no_request() {
+async fn connections_refused_for_3_s_behind_pgbouncer_fail_no_request() {
     waking::refused_behind_pgbouncer().await.all_succeeded();
 }
 
-/// No name server of the tests' own, so that it never is.
+/// The name is never found, because the tests have no name server that could add it later.
 #[tokio::test]
 async fn a_host_that_is_not_found_is_looked_up_until_the_deadline() {
     let url = "postgresql://todo:secret@db.invalid/todo?sslmode=disable";
@@ -113,54 +113,56 @@ async fn a_host_that_is_not_found_is_looked_up_until_the_deadline() {
 }
 
 #[track_caller]
-fn told_at_once(outcome: Outcome) {
+fn unavailable_at_once(outcome: Outcome) {
     assert_eq!((outcome.requests, outcome.unavailable), (1, 1), "{outcome:?}");
     assert!(outcome.slowest < Duration::from_secs(5), "{outcome:?}");
 }
 
 #[tokio::test]
-async fn a_wrong_password_is_told_at_once() {
-    told_at_once(waking::wrong_password().await);
+async fn a_wrong_password_is_503_at_once() {
+    unavailable_at_once(waking::wrong_password().await);
 }
 
 #[tokio::test]
-async fn an_unknown_database_is_told_at_once() {
-    told_at_once(waking::unknown_database().await);
+async fn an_unknown_database_is_503_at_once() {
+    unavailable_at_once(waking::unknown_database().await);
 }
 
 #[tokio::test]
-async fn a_disabled_endpoint_is_told_at_once() {
-    told_at_once(waking::disabled().await);
+async fn a_disabled_endpoint_is_503_at_once() {
+    unavailable_at_once(waking::disabled().await);
 }
 
 #[tokio::test]
-async fn what_poolers_and_proxies_refuse_for_good_is_told_at_once() {
-    told_at_once(waking::quota().await);
-    told_at_once(waking::unknown_tenant().await);
-    told_at_once(waking::ssl_required().await);
-    told_at_once(waking::bouncer_config_error().await);
+async fn a_permanent_refusal_of_a_pooler_or_proxy_is_503_at_once() {
+    unavailable_at_once(waking::quota().await);
+    unavailable_at_once(waking::unknown_tenant().await);
+    unavailable_at_once(waking::ssl_required().await);
+    unavailable_at_once(waking::bouncer_config_error().await);
 }
 
 #[tokio::test]
 #[ignore = "needs pgbouncer"]
-async fn a_startup_parameter_that_pgbouncer_does_not_know_is_told_at_once() {
-    told_at_once(waking::unsupported_startup_parameter().await);
+async fn a_startup_parameter_unknown_to_pgbouncer_is_503_at_once() {
+    unavailable_at_once(waking::unsupported_startup_parameter().await);
 }
 
 #[tokio::test]
-async fn direct_tls_to_a_server_that_does_not_know_it_is_told_at_once_by_name() {
-    told_at_once(waking::direct_tls_to_a_server_without().await);
+async fn unsupported_direct_tls_is_503_at_once_with_its_reason() {
+    unavailable_at_once(waking::direct_tls_to_a_server_without().await);
     let url = format!("{}?sslmode=require&sslnegotiation=direct", kit::database().await);
     let db = shared::Db::new(&shared::Config::from_iter([("DATABASE_URL", url)])).unwrap();
-    let reason = db.query_opt("SELECT", &[]).await.unwrap_err().to_string();
+    let error = db.query_opt("SELECT", &[]).await.unwrap_err().to_string();
     assert!(
-        reason.contains("sslnegotiation=direct in DATABASE_URL needs PostgreSQL 17 or newer"),
-        "{reason}"
+        error.contains(
+            "does not support sslnegotiation=direct, which needs PostgreSQL 17 or newer; remove it from DATABASE_URL"
+        ),
+        "{error}"
     );
 }
 
 #[tokio::test]
-async fn what_a_crowded_pooler_says_is_503_after_another_try() {
+async fn too_many_connections_to_a_pooler_or_proxy_is_503_after_one_retry() {
     for (whose, message) in waking::CROWDED {
         let outcome = waking::crowded(whose, message).await;
         assert!(outcome.slowest < Duration::from_secs(5), "{outcome:?}");
@@ -168,20 +170,20 @@ async fn what_a_crowded_pooler_says_is_503_after_another_try() {
 }
 
 #[tokio::test]
-async fn a_certificate_of_an_unknown_authority_is_told_at_once() {
-    told_at_once(waking::unknown_authority().await);
+async fn a_certificate_of_an_unknown_authority_is_503_at_once() {
+    unavailable_at_once(waking::unknown_authority().await);
 }
 
 #[tokio::test]
 #[ignore = "needs pgbouncer"]
-async fn a_wrong_password_is_told_at_once_by_pgbouncer() {
-    told_at_once(waking::wrong_password_of_pgbouncer().await);
+async fn a_wrong_password_with_pgbouncer_is_503_at_once() {
+    unavailable_at_once(waking::wrong_password_of_pgbouncer().await);
 }
 
 #[tokio::test]
 #[ignore = "needs pgbouncer"]
-async fn an_unknown_database_is_told_at_once_by_pgbouncer() {
-    told_at_once(waking::unknown_database_of_pgbouncer().await);
+async fn an_unknown_database_with_pgbouncer_is_503_at_once() {
+    unavailable_at_once(waking::unknown_database_of_pgbouncer().await);
 }
 
 #[tokio::test]
@@ -202,7 +204,7 @@ async fn an_update_whose_answer_is_lost_is_sent_again() {
 }
 
 #[tokio::test]
-async fn a_deletion_whose_answer_is_lost_is_sent_again_and_is_done() {
+async fn a_deletion_whose_answer_is_lost_is_sent_again_and_succeeds() {
     sent_again(lost::delete(lost::Way::Plain).await);
 }
 
@@ -218,7 +220,7 @@ fn refused(outcome: Outcome) {
 }
 
 #[tokio::test]
-async fn a_sign_up_whose_answer_is_lost_with_an_email_that_somebody_has_is_409() {
+async fn a_sign_up_with_a_taken_email_whose_answer_is_lost_is_409() {
     refused(lost::signup_taken(lost::Way::Plain).await);
 }
 
@@ -242,7 +244,7 @@ async fn a_toggle_whose_answer_is_lost_is_503_and_never_sent_again() {
 
 #[tokio::test]
 #[ignore = "needs pgbouncer"]
-async fn answers_lost_before_pgbouncer_come_to_the_same() {
+async fn lost_answers_have_the_same_results_with_pgbouncer() {
     sent_again(lost::list(lost::Way::PgBouncer).await);
     sent_again(lost::read(lost::Way::PgBouncer).await);
     sent_again(lost::create(lost::Way::PgBouncer).await);
@@ -256,39 +258,39 @@ async fn answers_lost_before_pgbouncer_come_to_the_same() {
 }
 
 #[tokio::test]
-async fn an_insert_whose_connection_is_cut_while_it_runs_makes_one_task() {
+async fn an_insert_whose_connection_is_cut_creates_one_task() {
     sent_again(lost::cut_while_inserting().await);
 }
 
 #[tokio::test]
-async fn connections_closed_while_idle_cost_nothing() {
+async fn connections_closed_while_idle_fail_no_request() {
     let outcome = lost::closed_while_idle().await.all_succeeded();
     assert_eq!(outcome.resent, 0, "{outcome:?}");
 }
 
 #[tokio::test]
-async fn after_1000_cuts_every_request_that_was_answered_2xx_is_done_once() {
+async fn requests_answered_2xx_ran_once_after_1000_cuts() {
     let outcome = cuts::mixed_load(1000, lost::Way::Plain).await.nothing_was_lost_or_doubled();
-    // Toggles alone, as the scenario checks.
+    // The scenario checks that they are toggles.
     assert!(outcome.unavailable > 0, "no toggle was ever lost: {outcome:?}");
     assert!(outcome.resent > 100, "few cuts hit a statement: {outcome:?}");
 }
 
 #[tokio::test]
 #[ignore = "needs pgbouncer"]
-async fn after_300_cuts_before_pgbouncer_too() {
+async fn requests_answered_2xx_ran_once_after_300_cuts_with_pgbouncer() {
     let outcome = cuts::mixed_load(300, lost::Way::PgBouncer).await.nothing_was_lost_or_doubled();
     assert!(outcome.resent > 30, "few cuts hit a statement: {outcome:?}");
 }
 
 #[tokio::test]
-async fn an_answer_that_is_lost_for_good_is_told_as_what_nobody_knows() {
+async fn an_answer_lost_without_a_new_connection_is_503() {
     let outcome = lost::for_good().await;
     assert_eq!((outcome.requests, outcome.unavailable), (2, 2), "{outcome:?}");
 }
 
 #[tokio::test]
-async fn a_black_hole_costs_no_more_than_the_deadline_and_its_connections() {
+async fn requests_in_a_black_hole_are_503_within_the_deadline() {
     let outcome = silence::black_hole().await.nothing_was_lost_or_doubled();
     assert_eq!((outcome.unavailable, outcome.succeeded), (2, 4), "{outcome:?}");
     assert_eq!(outcome.resent, 0, "{outcome:?}");
@@ -296,32 +298,32 @@ async fn a_black_hole_costs_no_more_than_the_deadline_and_its_connections() {
 }
 
 #[tokio::test]
-async fn too_many_connections_is_503_after_another_try() {
+async fn too_many_connections_is_503_after_one_retry() {
     let outcome = pressure::too_many_connections().await;
     assert!(outcome.slowest < Duration::from_secs(5), "{outcome:?}");
 }
 
 #[tokio::test]
 #[ignore = "needs pgbouncer"]
-async fn a_full_pooler_is_503_after_another_try() {
+async fn a_full_pooler_is_503_after_one_retry() {
     let outcome = pressure::pooler_full().await;
     assert!(outcome.slowest < Duration::from_secs(5), "{outcome:?}");
 }
 
 #[tokio::test]
-async fn a_statement_that_the_server_gives_up_is_503_and_not_sent_again() {
+async fn a_statement_timeout_is_503_and_not_sent_again() {
     let outcome = pressure::statement_timeout().await;
     assert_eq!((outcome.requests, outcome.unavailable, outcome.resent), (2, 2, 0), "{outcome:?}");
     assert!(outcome.slowest < Duration::from_secs(5), "{outcome:?}");
 }
 
 #[tokio::test]
-async fn a_statement_that_is_a_deadlocks_victim_is_sent_again() {
+async fn a_statement_cancelled_by_a_deadlock_is_sent_again() {
     sent_again(pressure::deadlock().await);
 }
 
 #[tokio::test]
-async fn a_statement_that_cannot_be_serialized_is_sent_again() {
+async fn a_statement_with_a_serialization_failure_is_sent_again() {
     sent_again(pressure::serialization_failure().await);
 }
 
@@ -333,17 +335,17 @@ async fn a_user_deleted_meanwhile_is_401_and_an_email_taken_meanwhile_409() {
 }
 
 #[tokio::test]
-async fn a_database_that_stops_and_starts_again_costs_no_request() {
+async fn a_database_restart_fails_no_request() {
     stopped::restarted().await.all_succeeded();
 }
 
 #[tokio::test]
-async fn a_database_that_crashes_costs_no_request() {
+async fn a_database_crash_fails_no_request() {
     stopped::crashed().await.all_succeeded();
 }
 
 #[tokio::test]
-async fn two_hundred_clients_at_once_lose_nothing_and_are_answered_in_time() {
+async fn two_hundred_clients_at_once_are_answered_in_time_and_lose_nothing() {
     for (pool, delay) in [(1, 0), (4, 0), (1, 5), (4, 5)] {
         let outcome = crowd::clients(pool, Duration::from_millis(delay)).await.all_succeeded();
         assert_eq!(outcome.resent, 0, "{outcome:?}");
@@ -360,7 +362,7 @@ async fn two_hundred_logins_at_once_are_answered_in_time() {
 fn assert_round_trips(trips: &[(&str, u64)]) {
     for &(request, trips) in trips {
         let expected = match request {
-            // The limit is taken before the hash is made, and the user inserted after.
+            // One statement checks the rate limit before the hash is computed, one inserts the user.
             "POST /auth/signup" => 2,
             "GET /tasks without a token" => 0,
             _ => 1,
@@ -376,7 +378,7 @@ async fn a_request_is_one_round_trip_a_sign_up_two_and_a_401_none() {
 
 #[tokio::test]
 #[ignore = "needs pgbouncer"]
-async fn through_pgbouncer_too_a_request_is_one_round_trip_a_sign_up_two_and_a_401_none() {
+async fn a_request_through_pgbouncer_is_one_round_trip_a_sign_up_two_and_a_401_none() {
     let mut pgbouncer = None;
     let trips = pressure::round_trips(async |url| {
         Proxy::start(pgbouncer.insert(PgBouncer::start(url, 1, 100).await).url()).await

@@ -1,17 +1,17 @@
-//! Makes every fault of docs/faults.md and prints its table, from what was measured:
+//! Runs every fault of docs/faults.md and prints the measured table:
 //!
 //! ```sh
 //! cargo run -p tests --example faults
 //! ```
 //!
-//! It needs PgBouncer (Debian's package is `pgbouncer`), and takes some minutes. Where something is lost or doubled it
-//! panics.
+//! It needs PgBouncer (Debian's package is `pgbouncer`) and takes some minutes. It panics if a request is lost or
+//! doubled.
 
 #![expect(
     clippy::indexing_slicing,
     clippy::panic,
     clippy::unwrap_used,
-    reason = "a tool for its makers, run by hand"
+    reason = "a tool that developers run by hand"
 )]
 
 mod scenarios;
@@ -124,7 +124,7 @@ async fn main() {
 fn print(outcome: Outcome) {
     let Outcome { fault, requests, succeeded, refused, unavailable, slowest, resent, lost, doubled } =
         &outcome;
-    // Two figures: the rest is the machine's mood.
+    // Two digits, because the others vary from run to run.
     let slowest = match slowest.as_secs_f64() {
         seconds @ 1.0.. => format!("{seconds:.1} s"),
         seconds => format!("{:.0} ms", seconds * 1000.0),

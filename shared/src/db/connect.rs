@@ -1,4 +1,4 @@
-//! Opening a connection: at each address in turn, of which some may be dead.
+//! Opens connections: tries the addresses of all hosts in turn.
 
 use std::time::Duration;
 
@@ -18,9 +18,9 @@ use super::{
     url::{Address, Database},
 };
 
-/// How long an address may take at the most when there are others. A lost packet is sent again after a second; what is
-/// silent then is dead. (In tokio-postgres' own loop the first dead address takes all of the time.)
-const ONE_OF_SEVERAL: Duration = Duration::from_secs(2);
+/// The time limit for an address when others are left. TCP sends a lost packet again after 1 s, so an address that is
+/// silent for longer is dead. (In tokio-postgres' own loop the first dead address uses up all of the time.)
+const ADDRESS_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Opens connections for the pool.
 #[derive(Clone)]
@@ -37,40 +37,42 @@ impl Connect for Connector {
 
 impl Connector {
     pub(super) fn new(mut database: Database) -> Result<Self, config::Error> {
-        let tls = tls(&database.authorities)?;
+        let tls = tls(&database.root_certificates)?;
         if database.settings.get_tcp_user_timeout().is_none() {
             database.settings.tcp_user_timeout(CONNECT_TIMEOUT);
         }
         Ok(Self { database, tls })
     }
 
-    /// How long a host may take: 5 s, or less if the URL's `connect_timeout` says so.
-    fn limit(&self) -> Duration {
+    /// Returns the time limit for one host: 5 s, or less if the URL's `connect_timeout` is less.
+    fn host_timeout(&self) -> Duration {
         self.database.connect_timeout.unwrap_or(CONNECT_TIMEOUT).min(CONNECT_TIMEOUT)
     }
 
-    /// How long all hosts may take together, so that there is time for a second try.
-    fn limit_of_all(&self) -> Duration {
+    /// Returns the time limit for all hosts together. It leaves time for a second attempt.
+    fn total_timeout(&self) -> Duration {
         let hosts = u32::try_from(self.database.hosts.len()).unwrap_or(u32::MAX);
-        self.limit().saturating_mul(hosts).min(CONNECT_DEADLINE / 2)
+        self.host_timeout().saturating_mul(hosts).min(CONNECT_DEADLINE / 2)
     }
 
-    /// Gives TCP's own time-out, whose sentence says more, a moment to come first.
+    /// Returns the time after which an attempt is abandoned. It is 250 ms more than the total timeout, so that the
+    /// error of TCP's own timeout, which says more, comes first.
     pub(super) fn deadline(&self) -> Duration {
-        self.limit_of_all() + Duration::from_millis(250)
+        self.total_timeout() + Duration::from_millis(250)
     }
 
-    /// A connection to the first address that gives one; else the error of the last, or what a server said.
-    pub(super) async fn open(&self) -> Result<(Client, JoinHandle<()>), Error> {
+    /// Opens a connection to the first address that accepts one. If none does, returns the last error that a server
+    /// sent, or the error of the last address.
+    async fn open(&self) -> Result<(Client, JoinHandle<()>), Error> {
         let mut addresses = self.addresses().await;
         let count = u32::try_from(addresses.len()).unwrap_or(u32::MAX).max(1);
-        let limit = self.limit().min(ONE_OF_SEVERAL).min(self.limit_of_all() / count);
-        let mut said = None;
+        let limit = self.host_timeout().min(ADDRESS_TIMEOUT).min(self.total_timeout() / count);
+        let mut server_error = None;
         let last = addresses.pop();
         for address in &addresses {
-            match timeout(limit, self.open_at(address, limit)).await {
+            match timeout(limit, self.open_address(address, limit)).await {
                 Ok(Ok(opened)) => return Ok(opened),
-                Ok(Err(error)) if error.as_db_error().is_some() => said = Some(error),
+                Ok(Err(error)) if error.as_db_error().is_some() => server_error = Some(error),
                 Ok(Err(error)) if !failure::is_timeout(&error) => {
                     tracing::debug!("{address}: {}", failure::describe(&error))
                 }
@@ -80,16 +82,20 @@ impl Connector {
             }
         }
         let opened = match &last {
-            Some(last) => self.open_at(last, self.limit()).await,
-            None => self.connect_with(&self.database.settings).await,
+            Some(last) => self.open_address(last, self.host_timeout()).await,
+            None => self.open_with(&self.database.settings).await,
         };
         opened.map_err(|error| match error.as_db_error() {
             Some(_) => error,
-            None => said.unwrap_or(error),
+            None => server_error.unwrap_or(error),
         })
     }
 
-    async fn open_at(&self, address: &Address, limit: Duration) -> Result<(Client, JoinHandle<()>), Error> {
+    async fn open_address(
+        &self,
+        address: &Address,
+        limit: Duration,
+    ) -> Result<(Client, JoinHandle<()>), Error> {
         let mut settings = self.database.settings.clone();
         settings.port(address.port).connect_timeout(limit);
         match &address.host {
@@ -99,20 +105,17 @@ impl Connector {
         if let Some(ip) = address.ip {
             settings.hostaddr(ip);
         }
-        self.connect_with(&settings).await
+        self.open_with(&settings).await
     }
 
-    /// The task reads and writes the socket, for as long as there is a client.
-    async fn connect_with(
-        &self,
-        settings: &tokio_postgres::Config,
-    ) -> Result<(Client, JoinHandle<()>), Error> {
+    /// Opens a connection with these settings. The task reads and writes the socket until the client is dropped.
+    async fn open_with(&self, settings: &tokio_postgres::Config) -> Result<(Client, JoinHandle<()>), Error> {
         let (client, connection) = settings.connect(self.tls.clone()).await?;
-        // Whoever waits for an answer is told why there is none.
+        // The error is ignored here: a statement that waits for an answer gets it too.
         Ok((client, tokio::spawn(async { _ = connection.await })))
     }
 
-    /// The URL's hosts, and for a name all of its addresses. A name that cannot be looked up stays, to fail in its turn.
+    /// Returns the addresses of the URL's hosts. A name that cannot be looked up is kept, and fails when it is tried.
     async fn addresses(&self) -> Vec<Address> {
         let mut addresses = Vec::new();
         for address in &self.database.hosts {
@@ -121,8 +124,9 @@ impl Connector {
                 _ => None,
             };
             let before = addresses.len();
-            let of_ip = |found: std::net::SocketAddr| Address { ip: Some(found.ip()), ..address.clone() };
-            addresses.extend(found.into_iter().flatten().map(of_ip));
+            for found in found.into_iter().flatten() {
+                addresses.push(Address { ip: Some(found.ip()), ..address.clone() });
+            }
             if addresses.len() == before {
                 addresses.push(address.clone());
             }
@@ -133,20 +137,22 @@ impl Connector {
         addresses
     }
 
-    /// Classifies an error, and makes the sentence for the log, which names the hosts.
+    /// Classifies an error and describes it for the log, with the hosts.
     pub(super) fn explain(&self, error: &PoolError) -> (ConnectError, String) {
         let hosts = self.database.hosts.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
         let is_direct = self.database.settings.get_ssl_negotiation() == SslNegotiation::Direct;
-        if is_direct && failure::is_of_tls(error) {
-            let reason = "sslnegotiation=direct in DATABASE_URL needs PostgreSQL 17 or newer, and the server did not take \
-                          it up: take it out";
+        if is_direct && failure::is_tls_refused(error) {
+            let reason = "the server does not support sslnegotiation=direct, which needs PostgreSQL 17 or newer; \
+                          remove it from DATABASE_URL";
             return (ConnectError::Permanent, format!("{hosts}: {reason}"));
         }
         let reason = match error {
             PoolError::Backend(error) => failure::describe(error),
             PoolError::Timeout(_) => {
-                let limit = self.limit_of_all();
-                format!("not connected within {limit:?}, name look-up, TCP, TLS and authentication together")
+                let limit = self.total_timeout();
+                format!(
+                    "connecting took longer than {limit:?} (name lookup, TCP, TLS and authentication together)"
+                )
             }
             error => error.to_string(),
         };
@@ -154,7 +160,7 @@ impl Connector {
     }
 }
 
-/// Opens a single connection outside the pool, with the pool's TLS rules: for migrations and seeds.
+/// Opens a single connection outside the pool with the same TLS rules, for migrations and seeds.
 ///
 /// # Errors
 /// The configuration is unusable, or the database cannot be reached within 5 s for each host.

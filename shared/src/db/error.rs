@@ -1,18 +1,18 @@
-//! Why a statement has no result.
+//! The error of a statement.
 
 use std::fmt;
 
-/// Why a statement has no result. The messages are for the log: they hold no value of a statement and no password.
+/// The error of a statement. The messages are for the log: they contain no values of the statement and no password.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The database cannot be reached or is too busy. The statement did not run.
     #[error("{0}")]
     Unavailable(String),
-    /// No answer came. The statement may have run, or may run yet.
+    /// No answer came. The statement may have run, or may still run.
     #[error("{0}")]
     Unanswered(String),
     /// PostgreSQL refused the statement, or its answer is not what the code expects.
-    #[error("{}", Logged(.0))]
+    #[error("{}", Redacted(.0))]
     Statement(tokio_postgres::Error),
 }
 
@@ -26,10 +26,10 @@ impl Error {
     }
 }
 
-/// The driver's error without PostgreSQL's message and detail, which may quote what a user sent.
-struct Logged<'a>(&'a tokio_postgres::Error);
+/// The driver's error without PostgreSQL's message and detail, which may contain a user's data.
+struct Redacted<'a>(&'a tokio_postgres::Error);
 
-impl fmt::Display for Logged<'_> {
+impl fmt::Display for Redacted<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some(error) = self.0.as_db_error() else { return write!(f, "{}", self.0) };
         write!(f, "SQLSTATE {}", error.code().code())?;

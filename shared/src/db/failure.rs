@@ -1,4 +1,4 @@
-//! Failures of the database: whether to try again, and the sentence for the operator.
+//! Classes of database errors, which decide on retries, and their descriptions for the log.
 
 use std::io::ErrorKind;
 
@@ -8,20 +8,20 @@ use tokio_postgres::error::SqlState;
 /// A failure to connect. No statement was sent.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum ConnectError {
-    /// Worth another try until the deadline.
+    /// Retried until the deadline.
     Transient,
-    /// Worth one more try, when others may have left.
+    /// Retried once, because other clients may disconnect.
     TooMany,
-    /// Told at once: it takes somebody to change something.
+    /// Not retried, because somebody has to change something.
     Permanent,
 }
 
 use ConnectError::{Permanent, TooMany, Transient};
 
-/// The texts by which poolers and proxies refuse a connection. Their SQLSTATEs tell little: PgBouncer has 08P01 for nearly
-/// everything, Neon's proxy and Supavisor XX000. The first text that the message contains counts.
+/// The messages with which poolers and proxies refuse a connection, matched in this order by what they contain. Their
+/// SQLSTATEs do not help: PgBouncer sends 08P01 for nearly everything, Neon's proxy and Supavisor XX000.
 const MESSAGES: &[(&str, ConnectError)] = &[
-    // Neon's proxy, the control plane behind it included:
+    // Neon's proxy and control plane:
     // https://github.com/neondatabase/neon/tree/main/proxy/src (auth/mod.rs, auth/credentials.rs, compute/mod.rs,
     // control_plane/errors.rs, control_plane/messages.rs) and https://neon.com/docs/connect/connection-errors.
     ("endpoint is disabled", Permanent),
@@ -44,7 +44,7 @@ const MESSAGES: &[(&str, ConnectError)] = &[
     ("Couldn't connect to compute node", Transient),
     ("Control plane request failed", Transient),
     ("already has running operations", Transient),
-    // Supavisor, which begins with a code in parentheses since 2025:
+    // Supavisor, whose messages start with a code in parentheses since 2025:
     // https://github.com/supabase/supavisor/tree/main/lib/supavisor (errors/, client_handler/error.ex, circuit_breaker.ex).
     // Its circuit breaker stays open for ten minutes.
     ("(ECIRCUITBREAKER)", Permanent),
@@ -83,8 +83,8 @@ const MESSAGES: &[(&str, ConnectError)] = &[
     ("maximum number of client connections", TooMany),
     ("Rate of connection to proxy exceeded", TooMany),
     ("too many competing requests", TooMany),
-    // PgBouncer: https://github.com/pgbouncer/pgbouncer/tree/master/src (client.c, objects.c, janitor.c). It repeats what
-    // the server told it as "server login has been failing, cached error: …".
+    // PgBouncer: https://github.com/pgbouncer/pgbouncer/tree/master/src (client.c, objects.c, janitor.c). It repeats
+    // the server's error as "server login has been failing, cached error: …".
     ("unsupported startup parameter", Permanent),
     ("unsupported options startup parameter", Permanent),
     ("SSL required", Permanent),
@@ -101,7 +101,7 @@ const MESSAGES: &[(&str, ConnectError)] = &[
     ("no more connections allowed", TooMany),
     ("client connections exceeded", TooMany),
     ("query_wait_timeout", TooMany),
-    // PostgreSQL itself, as a proxy hands it on without its code (src/backend/tcop/backend_startup.c,
+    // PostgreSQL, when a proxy passes the message on without the code (src/backend/tcop/backend_startup.c,
     // src/backend/utils/init/postinit.c of https://github.com/postgres/postgres).
     ("the database system is not accepting connections", Permanent),
     ("too many clients already", TooMany),
@@ -118,10 +118,10 @@ impl ConnectError {
             PoolError::Backend(error) => match error.as_db_error() {
                 Some(error) => Self::classify(error.code(), error.message()),
                 None => match io_error(error) {
-                    // After a failover, the server that was the primary before.
+                    // The former primary after a failover.
                     Some(error) if error.to_string().contains("does not allow writes") => Transient,
                     Some(error) => match error.kind() {
-                        // A certificate that does not verify is "invalid data".
+                        // A certificate that cannot be verified is `InvalidData`.
                         ErrorKind::InvalidData
                         | ErrorKind::InvalidInput
                         | ErrorKind::NotFound
@@ -136,10 +136,10 @@ impl ConnectError {
         }
     }
 
-    /// Classifies the server's error by its text, then by its code.
+    /// Classifies an error of the server by its message, then by its code.
     fn classify(state: &SqlState, message: &str) -> Self {
-        if let Some((_, obstacle)) = MESSAGES.iter().find(|(text, _)| message.contains(text)) {
-            return *obstacle;
+        if let Some((_, class)) = MESSAGES.iter().find(|(text, _)| message.contains(text)) {
+            return *class;
         }
         match state.code() {
             "53300" => TooMany,
@@ -150,16 +150,16 @@ impl ConnectError {
     }
 }
 
-/// The fate of a statement that was sent and returned an error.
+/// A failure of a statement that was sent.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum StatementError {
-    /// Nobody knows: the connection was lost.
+    /// The connection was lost. The statement may have run.
     Lost,
-    /// Nothing, because of others; it may go better next time.
+    /// It conflicted with other sessions and was rolled back. A retry may succeed.
     RolledBack,
-    /// Nothing: it took too long, or there is no memory or disk for it.
+    /// It was stopped because it took too long, or memory or disk ran out.
     Stopped,
-    /// Nothing, and the fault is the statement's.
+    /// The statement itself is wrong. A retry would fail again.
     Refused,
 }
 
@@ -169,7 +169,7 @@ impl StatementError {
             Some(state) => Self::classify(state),
             None if error.is_closed() => Self::Lost,
             None => match io_error(error).map(std::io::Error::kind) {
-                // Bytes that are not PostgreSQL's protocol will not be the next time either.
+                // A server that does not speak PostgreSQL's protocol will not do so after a retry either.
                 None | Some(ErrorKind::InvalidInput | ErrorKind::InvalidData) => Self::Refused,
                 Some(_) => Self::Lost,
             },
@@ -180,9 +180,9 @@ impl StatementError {
         match state.code() {
             // Serialization failure, deadlock.
             "40001" | "40P01" => Self::RolledBack,
-            // Shut down by an administrator or a crash, starting up, idle for too long.
+            // Shutdown by an administrator or after a crash, startup, idle timeout.
             "57P01" | "57P02" | "57P03" | "57P05" => Self::Lost,
-            // Cancelled, as by statement_timeout.
+            // Cancelled, for example by statement_timeout.
             "57014" => Self::Stopped,
             code if code.starts_with("08") => Self::Lost,
             code if code.starts_with("53") => Self::Stopped,
@@ -199,44 +199,46 @@ pub(super) fn is_timeout(error: &tokio_postgres::Error) -> bool {
     io_error(error).is_some_and(|error| error.kind() == ErrorKind::TimedOut)
 }
 
-/// The message, what caused it ("error connecting to server: Connection refused") and, where that does not say enough, what
-/// to do. When connecting, PostgreSQL and poolers say in the message what is wrong (no such database, endpoint disabled).
+/// Returns the message, its cause ("error connecting to server: Connection refused") and, for some errors, a hint.
+/// Errors that a server or pooler sends need none, because they name the problem (no such database, endpoint disabled).
 pub(super) fn describe(error: &tokio_postgres::Error) -> String {
     let Some(source) = std::error::Error::source(error) else { return error.to_string() };
-    let said = format!("{error}: {source}");
-    // tokio-postgres has no other sign of the phase.
-    let in_tls = said.starts_with("error performing TLS handshake");
+    let message = format!("{error}: {source}");
     let hint = match io_error(error).map(std::io::Error::kind) {
         Some(ErrorKind::TimedOut) => {
-            "nothing answers at this address, as where a security group, a firewall or a missing route drops packets"
+            "nothing answers at this address; check security groups, firewalls and routes, which may drop packets"
         }
-        // A known authority's name with another key is a bad signature.
+        // rustls reports BadSignature if a trusted certificate has the issuer's name but another key.
         Some(ErrorKind::InvalidData)
-            if ["UnknownIssuer", "BadSignature"].iter().any(|why| said.contains(why)) =>
+            if ["UnknownIssuer", "BadSignature"].iter().any(|reason| message.contains(reason)) =>
         {
-            "the certificate is not of the authorities that are trusted: give its own in DATABASE_CA, or a file as \
-             sslrootcert in DATABASE_URL"
+            "the server's certificate is not signed by a trusted authority; put the authority's certificate into \
+             DATABASE_CA, or into a file that sslrootcert in DATABASE_URL names"
         }
-        Some(ErrorKind::InvalidData) if said.contains("ProtocolVersion") => {
-            "the server does not speak TLS 1.3"
+        Some(ErrorKind::InvalidData) if message.contains("ProtocolVersion") => {
+            "the server does not support TLS 1.3"
         }
-        Some(ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset) if in_tls => {
-            "the server did not take up TLS"
+        Some(ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset) if is_handshake_error(error) => {
+            "the server closed the connection during the TLS handshake"
         }
-        _ => return said,
+        _ => return message,
     };
-    format!("{said} ({hint})")
+    format!("{message} ({hint})")
 }
 
-/// True if the server closed the connection, or sent something else, when TLS should have begun.
-pub(super) fn is_of_tls(error: &PoolError) -> bool {
+/// True if the server closed the connection, or sent something else, instead of starting TLS.
+pub(super) fn is_tls_refused(error: &PoolError) -> bool {
     let PoolError::Backend(error) = error else { return false };
-    error.as_db_error().is_none()
-        && error.to_string().starts_with("error performing TLS handshake")
+    is_handshake_error(error)
         && io_error(error).is_some_and(|error| {
-            let is_no_tls = error.to_string().contains("InvalidContentType");
-            matches!(error.kind(), ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset) || is_no_tls
+            matches!(error.kind(), ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset)
+                || error.to_string().contains("InvalidContentType")
         })
+}
+
+/// True if the TLS handshake failed. The message is the only sign that tokio-postgres gives.
+fn is_handshake_error(error: &tokio_postgres::Error) -> bool {
+    error.to_string().starts_with("error performing TLS handshake")
 }
 
 #[cfg(test)]
@@ -244,8 +246,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_keeps_a_connection_from_being_made_passes_or_stays() {
-        for (code, message, obstacle) in [
+    fn connect_errors_are_classified() {
+        for (code, message, class) in [
             ("57P03", "the database system is starting up", Transient),
             ("57P03", "the database system is not yet accepting connections", Transient),
             ("57P03", "the database system is not accepting connections", Permanent),
@@ -348,8 +350,8 @@ mod tests {
                 Permanent,
             ),
             ("XX000", "password authentication failed for user 'todo'", Permanent),
-            ("XX000", "something that nobody has heard of", Permanent),
-            // Supavisor, old and new.
+            ("XX000", "an unknown message", Permanent),
+            // Supavisor, before and since 2025.
             ("XX000", "Max client connections reached", TooMany),
             ("XX000", "(EMAXCONN) max client connections reached, limit: 200", TooMany),
             (
@@ -387,15 +389,15 @@ mod tests {
         ] {
             assert_eq!(
                 ConnectError::classify(&SqlState::from_code(code), message),
-                obstacle,
+                class,
                 "{code} {message}"
             );
         }
     }
 
     #[test]
-    fn only_what_others_caused_and_what_was_lost_is_worth_another_try() {
-        for (code, failure) in [
+    fn statement_errors_are_classified() {
+        for (code, class) in [
             ("40001", StatementError::RolledBack),
             ("40P01", StatementError::RolledBack),
             ("57P01", StatementError::Lost),
@@ -408,7 +410,7 @@ mod tests {
             ("42601", StatementError::Refused),
             ("XX000", StatementError::Refused),
         ] {
-            assert_eq!(StatementError::classify(&SqlState::from_code(code)), failure, "{code}");
+            assert_eq!(StatementError::classify(&SqlState::from_code(code)), class, "{code}");
         }
     }
 }

@@ -10,30 +10,30 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::config::Error;
 
-/// The authorities whose certificates are trusted.
+/// The root certificates that are trusted.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Authorities {
+pub(super) enum RootCertificates {
     /// Mozilla's list.
-    Web,
-    /// Those alone of a PEM file (`sslrootcert` in `DATABASE_URL`).
+    Mozilla,
+    /// Only those in a PEM file (`sslrootcert` in `DATABASE_URL`).
     File(String),
-    /// Those alone of this PEM text (`DATABASE_CA`).
+    /// Only those in this PEM text (`DATABASE_CA`).
     Pem(String),
 }
 
-pub(super) fn tls(authorities: &Authorities) -> Result<MakeRustlsConnect, Error> {
-    let roots = match authorities {
-        Authorities::Web => RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() },
-        Authorities::File(file) => root_store(CertificateDer::pem_file_iter(file)).map_err(|error| {
+pub(super) fn tls(root_certificates: &RootCertificates) -> Result<MakeRustlsConnect, Error> {
+    let roots = match root_certificates {
+        RootCertificates::Mozilla => RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() },
+        RootCertificates::File(file) => root_store(CertificateDer::pem_file_iter(file)).map_err(|error| {
             Error::new(format!(
-                "the file `{file}` that DATABASE_URL names as sslrootcert cannot be used: {error}; in a function, DATABASE_CA \
-                 may hold the certificates instead"
+                "the file `{file}` (sslrootcert in DATABASE_URL) cannot be used: {error}; in a function, put the \
+                 certificates into DATABASE_CA instead"
             ))
         })?,
-        Authorities::Pem(pem) => root_store(Ok(CertificateDer::pem_slice_iter(pem.as_bytes()))).map_err(|error| {
+        RootCertificates::Pem(pem) => root_store(Ok(CertificateDer::pem_slice_iter(pem.as_bytes()))).map_err(|error| {
             Error::new(format!(
-                "DATABASE_CA cannot be used: {error}; it should be certificates in PEM, from -----BEGIN CERTIFICATE----- to \
-                 -----END CERTIFICATE-----"
+                "DATABASE_CA cannot be used: {error}; it should contain PEM certificates, each from \
+                 -----BEGIN CERTIFICATE----- to -----END CERTIFICATE-----"
             ))
         })?,
     };
@@ -43,7 +43,7 @@ pub(super) fn tls(authorities: &Authorities) -> Result<MakeRustlsConnect, Error>
         .map_err(|error| Error::new(format!("TLS cannot be set up: {error}")))?
         .with_root_certificates(roots)
         .with_no_client_auth();
-    // `sslnegotiation=direct`, which saves a round trip, insists on it (PostgreSQL 17, "SSL Session Encryption").
+    // Required by `sslnegotiation=direct` (PostgreSQL 17's documentation, "SSL Session Encryption").
     config.alpn_protocols = vec![b"postgresql".to_vec()];
     Ok(MakeRustlsConnect::new(config))
 }
@@ -58,7 +58,7 @@ fn root_store(
         roots.add(certificate?)?;
     }
     if roots.is_empty() {
-        return Err("it holds no PEM certificate".into());
+        return Err("it contains no PEM certificate".into());
     }
     Ok(roots)
 }

@@ -1,4 +1,4 @@
-//! Several addresses of a server, of which one is dead.
+//! A server with several addresses, one of which is dead.
 
 use std::{net::Ipv4Addr, time::Duration};
 
@@ -7,8 +7,8 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 use super::{World, api};
 
-/// A place where no packet is answered, as where a firewall drops them: the kernel has no room for another connection
-/// there, because nobody accepts those that are waiting.
+/// An address that answers no packet, as behind a firewall that drops them: its queue of connections is full, because
+/// nobody accepts them.
 pub struct Dead {
     pub port: u16,
     _listener: TcpListener,
@@ -30,12 +30,12 @@ impl Dead {
     }
 }
 
-/// The database's URL with another address before it, and the URL's own parameters.
+/// Returns the database's URL with another address in front of its own, and with these parameters.
 fn behind(port: u16, url: &str, parameters: &str) -> String {
     format!("{}?{parameters}", url.replacen("@127.0.0.1:", &format!("@127.0.0.1:{port},127.0.0.1:"), 1))
 }
 
-/// Ten requests, of which the first needs a connection.
+/// Sends ten requests, the first of which needs a new connection.
 async fn ten(fault: &str, world: &World, url: &str) -> Outcome {
     let mut outcome = Outcome::of(fault);
     let api = api(url, 1);
@@ -56,7 +56,7 @@ pub async fn first_is_dead_and_less_time() -> Outcome {
     ten("the same, connect_timeout=1", &world, &url).await
 }
 
-/// TCP is answered, and nothing after it.
+/// The first address accepts the TCP connection and sends nothing.
 pub async fn first_is_silent() -> Outcome {
     let world = World::new().await;
     let silent = Proxy::start(&world.database).await;

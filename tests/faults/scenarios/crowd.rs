@@ -1,4 +1,4 @@
-//! Many clients at once on one function.
+//! Many clients of one function at once.
 
 use std::time::Duration;
 
@@ -9,8 +9,7 @@ use kit::{Api, Outcome, PASSWORD};
 
 const CLIENTS: usize = 200;
 
-/// 200 clients make a task each at the same time, on a pool of this size, with a database this far away in each
-/// direction.
+/// 200 clients create a task each at the same time, with a pool of this size and this network delay in each direction.
 pub async fn clients(pool: usize, delay: Duration) -> Outcome {
     let world = World::new().await;
     let far = if delay.is_zero() { String::new() } else { format!(", {} ms away", 2 * delay.as_millis()) };
@@ -34,7 +33,7 @@ pub async fn clients(pool: usize, delay: Duration) -> Outcome {
     outcome
 }
 
-/// As many logins at the same time, each with a hash to compute.
+/// 200 clients log in at the same time. Each login computes a hash.
 pub async fn logins() -> Outcome {
     let database = kit::database().await;
     let limits =

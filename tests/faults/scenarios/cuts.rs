@@ -1,4 +1,4 @@
-//! A mixed load whose connections are cut again and again, held against a model.
+//! A mixed load whose connections are cut again and again, compared with a model.
 
 use std::{
     collections::BTreeMap,
@@ -16,16 +16,16 @@ use super::{api, lost::Way, sql, until};
 use kit::{Answer, Api, PASSWORD, User};
 
 const WORKERS: usize = 12;
-/// A worker's users have no more tasks each, for lists to stay short.
+/// The maximum number of tasks of a worker's user, which keeps lists short.
 const MOST_TASKS: usize = 15;
 
-/// Cuts connections so many times, at random moments, while workers sign up, log in and change their users' tasks. Each
-/// knows from its answers what there must be.
+/// Cuts connections at random moments, this number of times, while workers sign up, log in and change tasks. Each
+/// worker knows from its answers what the database must contain.
 pub async fn mixed_load(cuts: usize, way: Way) -> Outcome {
     let seed = std::env::var("FAULTS_SEED").ok().and_then(|seed| seed.parse().ok());
     let seed = seed.unwrap_or_else(|| fastrand::u64(..));
-    // Captured, and so shown only by a test that fails.
-    eprintln!("the same once more: FAULTS_SEED={seed}");
+    // The test runner shows it only if the test fails.
+    eprintln!("to repeat this run: FAULTS_SEED={seed}");
     let mut rng = Rng::with_seed(seed);
 
     let database = kit::database().await;
@@ -74,10 +74,10 @@ pub async fn mixed_load(cuts: usize, way: Way) -> Outcome {
 
 async fn cut_at_random(proxy: &Proxy, rng: &mut Rng, cuts: usize) {
     for number in 0..cuts {
-        // Now and then statements are on their way for longer.
+        // In a fifth of the cuts, statements take longer.
         proxy.delay(Duration::from_millis(if number % 100 < 80 { 0 } else { 1 }));
         sleep(Duration::from_millis(rng.u64(..12))).await;
-        // Or nobody would ever come as far as a statement.
+        // Lets workers reconnect, or none would ever send a statement.
         until(async || proxy.open() >= WORKERS / 2).await;
         let how = if rng.bool() { Cut::Fin } else { Cut::Rst };
         if rng.u8(..4) == 0 {
@@ -94,15 +94,15 @@ struct Worker {
     api: Api,
     rng: Rng,
     number: usize,
-    /// For names that are new.
+    /// Makes names unique.
     steps: usize,
     users: Vec<Known>,
-    /// How many statements its requests take, when nothing goes wrong.
+    /// The number of statements that its requests need without faults.
     statements: u64,
     outcome: Outcome,
 }
 
-/// A user of one worker alone, and their tasks by id.
+/// A user that only one worker changes, and their tasks by id.
 struct Known {
     user: User,
     tasks: BTreeMap<String, Task>,
@@ -204,7 +204,7 @@ impl Worker {
             let call = self.api.delete(&path).by(user);
             self.statements += 1;
             let answer = self.outcome.answer(call.send()).await;
-            // Whoever sends a deletion again and finds nothing takes it for done. The other's task stays all the same.
+            // A deletion that was sent again and finds nothing is answered 200. The other user's task remains.
             assert!(matches!(answer.status, 404 | 200), "{answer:?}");
         } else {
             let call = self.api.put(&path).by(user);
@@ -228,7 +228,7 @@ impl Worker {
         let answer = self.expect(200, 1, call.json(&json!({ "completed": completed }))).await;
         assert_eq!(answer.body["completed"], completed);
         let task = self.users[which].tasks.get_mut(id).unwrap();
-        // Where a lost toggle may still be under way, it stays unknown.
+        // It stays unknown after a lost toggle, which may still run.
         task.completed = task.completed.and(Some(completed));
     }
 
@@ -280,7 +280,7 @@ impl Worker {
     }
 }
 
-/// What the database has against what the workers know.
+/// Compares the database with what the workers know.
 async fn compare(database: &str, workers: &[Worker], outcome: &mut Outcome) {
     let sql = sql(database).await;
     let rows = async |what: &str| {
@@ -290,7 +290,7 @@ async fn compare(database: &str, workers: &[Worker], outcome: &mut Outcome) {
         }
         rows
     };
-    // By what the worker chose: a row that was made twice would have another id.
+    // The key includes the name that the worker chose, because a duplicate row would have another id.
     let mut users = rows("SELECT email || id FROM users").await;
     let mut tasks = rows("SELECT title || id FROM tasks").await;
     for known in workers.iter().flat_map(|worker| &worker.users) {
@@ -299,7 +299,7 @@ async fn compare(database: &str, workers: &[Worker], outcome: &mut Outcome) {
             outcome.found(tasks.remove(&format!("{}{id}", task.title)).unwrap_or(0));
         }
     }
-    // What is left was answered otherwise, or made twice.
+    // The remaining rows are duplicates, or belong to requests that were not answered 2xx.
     outcome.doubled += users.len() + tasks.len();
-    assert!(users.is_empty() && tasks.is_empty(), "nobody was told of {users:?} and {tasks:?}");
+    assert!(users.is_empty() && tasks.is_empty(), "unexpected rows: {users:?} and {tasks:?}");
 }

@@ -7,7 +7,7 @@ use tokio_postgres::Client;
 use super::{World, close_connections, count, path, quoted, spawn, toggle, until, waiting};
 use kit::{Answer, PASSWORD};
 
-/// Where an answer is lost: between the functions and PostgreSQL, or between them and PgBouncer.
+/// The connection that loses an answer: from the functions to PostgreSQL, or to PgBouncer.
 #[derive(Clone, Copy)]
 pub enum Way {
     Plain,
@@ -19,7 +19,7 @@ struct Losing {
     world: World,
     sql: Client,
     outcome: Outcome,
-    /// How many requests there have been, for names that are new.
+    /// The number of requests so far, which makes names unique.
     round: usize,
     _pgbouncer: Option<PgBouncer>,
 }
@@ -38,9 +38,8 @@ impl Losing {
         Self { world, sql, outcome, round: 0, _pgbouncer: pgbouncer }
     }
 
-    /// Sends the request once for each of the statements that it takes and each end that a connection may have, and
-    /// each time that statement's answer is lost. `prepare` makes what the request needs, and `check` says how many
-    /// times what it did is in the database.
+    /// Sends the request once for each of its statements and each way to close a connection, and loses that statement's
+    /// answer. `prepare` makes what the request needs, and `check` counts its effects in the database.
     async fn each<T>(
         mut self,
         statements: usize,
@@ -52,7 +51,7 @@ impl Losing {
             for others in 0..statements {
                 self.round += 1;
                 let prepared = prepare(&self).await;
-                // A single warm connection.
+                // Opens the only connection.
                 self.world.api.get("/tasks").by(&self.world.ada).send().await;
                 let proxy = &self.world.proxy;
                 let before = proxy.statements();
@@ -164,7 +163,7 @@ pub async fn delete(way: Way) -> Outcome {
         .await
 }
 
-/// The only request that must not be sent again: it is answered 503.
+/// A toggle is the only request that must not be sent again. It is answered 503.
 pub async fn toggled(way: Way) -> Outcome {
     Losing::new("PATCH /tasks/{id}/complete, a toggle", way)
         .await
@@ -172,7 +171,7 @@ pub async fn toggled(way: Way) -> Outcome {
             1,
             Losing::task,
             async |world, task| toggle(&world.api, &world.ada, task).send().await,
-            // Twice would be as good as never.
+            // A second toggle would undo the first.
             async |losing, task, _| {
                 losing.count(&format!("tasks WHERE id = {} AND completed", quoted(&task["id"]))).await
             },
@@ -247,7 +246,7 @@ pub async fn login(way: Way) -> Outcome {
         .await
 }
 
-/// The answer is lost, and there is no other connection to be had either: nobody knows what became of it.
+/// The answer is lost and no new connection can be made, so it is unknown whether the statement ran.
 pub async fn for_good() -> Outcome {
     let world = World::new().await;
     let sql = world.sql().await;
@@ -259,7 +258,7 @@ pub async fn for_good() -> Outcome {
         let answer = match is_read {
             true => outcome.answer(world.api.get("/tasks").by(&world.ada).send()).await,
             false => {
-                let task = json!({ "title": "made, though nobody was told" });
+                let task = json!({ "title": "created without an answer" });
                 outcome.answer(world.api.post("/tasks").by(&world.ada).json(&task)).await
             }
         };
@@ -270,7 +269,7 @@ pub async fn for_good() -> Outcome {
     outcome
 }
 
-/// The old session goes on without its client, and the new one waits behind it.
+/// The old session continues without its client, and the new one waits for its lock.
 pub async fn cut_while_inserting() -> Outcome {
     let world = World::new().await;
     let sql = world.sql().await;
@@ -295,7 +294,7 @@ pub async fn cut_while_inserting() -> Outcome {
     outcome
 }
 
-/// What a thawed function, or one that was idle for long, finds: a connection that the server has closed.
+/// The server has closed the connection, as a function finds it after a freeze or a long idle time.
 pub async fn closed_while_idle() -> Outcome {
     let world = World::new().await;
     let sql = world.sql().await;

@@ -1,8 +1,8 @@
-//! Faults of the database and of the network, each made for real and measured. The tests beside this folder assert what
-//! comes of them, and `cargo run -p tests --example faults` prints it.
+//! Real faults of the database and of the network, with measured results. The tests in `main.rs` assert the results,
+//! and `cargo run -p tests --example faults` prints them.
 //!
-//! Requests go to all functions' routes in this process, or to the real binary (`kit::faults`, whose tests are that
-//! function's own); a proxy stands between them and the database.
+//! Requests go to all functions' routes in this process, or to the real binary (`kit::faults`, which that function's
+//! own tests use). A proxy is between them and the database.
 
 pub mod addresses;
 pub mod crowd;
@@ -22,9 +22,9 @@ use tokio_postgres::{Client, NoTls};
 
 use kit::{Answer, Api, Call, User};
 
-/// An API that reaches its database, which is the scenario's own, through a proxy; and a user.
+/// An API that reaches the scenario's own database through a proxy, and a user.
 pub struct World {
-    /// The way past the proxy.
+    /// The URL of the database without the proxy.
     pub database: String,
     pub proxy: Proxy,
     pub api: Api,
@@ -40,14 +40,14 @@ impl World {
         Self::through(Proxy::start(database).await, database).await
     }
 
-    /// With a proxy that may stand elsewhere than right before the database.
+    /// Makes a world with a proxy that may be elsewhere than directly in front of the database.
     pub async fn through(proxy: Proxy, database: &str) -> Self {
         let api = api(proxy.url(), 4);
         let ada = api.user("ada").await;
         Self { database: database.to_owned(), proxy, api, ada }
     }
 
-    /// The same functions, as they have just started: without a connection.
+    /// Returns the same functions without a connection, as after their start.
     pub fn cold(&self) -> Api {
         api(self.proxy.url(), 4)
     }
@@ -56,7 +56,7 @@ impl World {
         sql(&self.database).await
     }
 
-    /// Sends these many requests at once, every third a list and the others new tasks, and counts what became of them.
+    /// Sends requests at once, of which every third lists tasks and the others create one, and counts the results.
     pub async fn crowd(&self, api: &Api, requests: usize, outcome: &mut Outcome) {
         let sql = self.sql().await;
         let calls = (0..requests).map(async |number| {
@@ -79,7 +79,7 @@ impl World {
     }
 }
 
-/// The functions' routes with a pool of this size and no limits on logins and sign-ups.
+/// Returns the functions' routes with a pool of this size, and without rate limits on logins and sign-ups.
 pub fn api(url: &str, pool: usize) -> Api {
     Api::on(
         dev::api,
@@ -113,8 +113,10 @@ pub fn spawn(call: impl Future<Output = Answer> + Send + 'static) -> JoinHandle<
     })
 }
 
+/// Waits until the condition is true.
+///
 /// # Panics
-/// The condition does not come true within 30 s.
+/// It is not true within 30 s.
 #[track_caller]
 pub fn until(mut condition: impl AsyncFnMut() -> bool) -> impl Future<Output = ()> {
     let caller = std::panic::Location::caller();
@@ -127,14 +129,14 @@ pub fn until(mut condition: impl AsyncFnMut() -> bool) -> impl Future<Output = (
     }
 }
 
-/// Waits until so many sessions of the client's database wait for a lock.
+/// Waits until this number of sessions of the client's database wait for a lock.
 pub async fn waiting(client: &Client, sessions: i64) {
     let waiting = "SELECT count(*) FROM pg_stat_activity \
                    WHERE datname = current_database() AND wait_event_type = 'Lock'";
     until(async || client.query_one(waiting, &[]).await.unwrap().get::<_, i64>(0) == sessions).await;
 }
 
-/// Closes all the database's other connections, and waits until they are gone.
+/// Closes all other connections of the database, and waits until they are gone.
 pub async fn close_connections(client: &Client) {
     let others = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
     client.batch_execute(&format!("SELECT pg_terminate_backend(pid) {others}")).await.unwrap();
@@ -145,12 +147,12 @@ pub fn path(task: &Value) -> String {
     format!("/tasks/{}", task["id"].as_str().unwrap())
 }
 
-/// As a literal of SQL.
+/// Returns the text as an SQL literal.
 pub fn quoted(text: &Value) -> String {
     format!("'{}'", text.as_str().unwrap().replace('\'', "''"))
 }
 
-/// A toggle.
+/// Makes the request that toggles a task.
 pub fn toggle(api: &Api, user: &User, task: &Value) -> Call {
     api.patch(&format!("{}/complete", path(task))).by(user)
 }

@@ -1,4 +1,4 @@
-//! A server that has too many connections, is too slow, or sees two sessions in each other's way.
+//! A server that has too many connections, is too slow, or has conflicting sessions.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use tokio_postgres::Client;
 use super::{World, api, count, path, spawn, sql, until, waiting};
 use kit::Api;
 
-/// The URL of a role of the test's own, as PostgreSQL exempts superusers from limits, with these attributes.
+/// Creates a role with these attributes and returns its URL. PostgreSQL exempts superusers from limits.
 async fn role(database: &str, attributes: &str) -> String {
     let (place, name) = database.rsplit_once('/').unwrap();
     let role = format!("role_of_{name}");
@@ -38,9 +38,9 @@ pub async fn pooler_full() -> Outcome {
     full("PgBouncer has no place for another client", &database, pgbouncer.url(), "").await
 }
 
-/// Someone has the only connection that there is to this URL: 503. When it is free again, the functions get it.
+/// Another client holds the only connection: 503. When it is free again, the functions get it.
 async fn full(fault: &str, database: &str, url: &str, state: &str) -> Outcome {
-    // Signs up on another way in.
+    // Signs up through another URL.
     let world = World::on(database).await;
     let proxy = Proxy::start(url).await;
     let occupant = sql(url).await;
@@ -50,19 +50,19 @@ async fn full(fault: &str, database: &str, url: &str, state: &str) -> Outcome {
     let api = api(proxy.url(), 4);
     let mut outcome = Outcome::of(fault);
     outcome.answer(api.get("/tasks").by(&world.ada).send()).await;
-    assert_eq!(proxy.connections(), 2, "{fault}: a second connection is tried, later, and no third");
+    assert_eq!(proxy.connections(), 2, "{fault}: one retry is expected");
     assert_eq!(proxy.statements(), 0);
     assert_eq!(outcome.unavailable, 1, "{outcome:?}");
 
     drop(occupant);
     until(async || tokio_postgres::connect(url, tokio_postgres::NoTls).await.is_ok()).await;
-    // Nor can the one that has just been had be in the way.
+    // Lets the server close the connection that was just opened.
     sleep(Duration::from_millis(200)).await;
     assert_eq!(outcome.answer(api.get("/tasks").by(&world.ada).send()).await.status, 200);
     outcome
 }
 
-/// A table is locked, and the functions' role has a timeout, as docs/operations.md has it set.
+/// A table is locked, and statements have a timeout as in docs/operations.md.
 pub async fn statement_timeout() -> Outcome {
     let database = kit::database().await;
     sql(&database)
@@ -84,7 +84,7 @@ pub async fn statement_timeout() -> Outcome {
     outcome
 }
 
-/// Each of two sessions waits for a table that the other has locked, and PostgreSQL ends the functions' statement.
+/// Two sessions wait for tables that the other has locked, and PostgreSQL cancels the functions' statement.
 pub async fn deadlock() -> Outcome {
     collision("40P01, a deadlock", "", async |other, task, request| {
         let watching = "SET deadlock_timeout = '1min'; BEGIN; LOCK TABLE users";
@@ -96,7 +96,7 @@ pub async fn deadlock() -> Outcome {
     .await
 }
 
-/// Another session changes the same task, where the database's transactions are serializable.
+/// Another session changes the same task, and the isolation level is repeatable read.
 pub async fn serialization_failure() -> Outcome {
     collision(
         "40001, a serialization failure",
@@ -139,7 +139,7 @@ async fn collision(
     outcome
 }
 
-/// The user is deleted between the statement's look at them and its end.
+/// The user is deleted while the statement that has read them runs.
 pub async fn user_deleted_meanwhile() -> Outcome {
     let world = World::new().await;
     let (other, observer) = (world.sql().await, world.sql().await);
@@ -180,7 +180,7 @@ pub async fn email_taken_meanwhile() -> Outcome {
     outcome
 }
 
-/// How many round trips each kind of request takes on a warm connection, when nothing goes wrong.
+/// Returns the number of round trips of each kind of request on an open connection without faults.
 pub async fn round_trips(way: impl AsyncFnOnce(&str) -> Proxy) -> Vec<(&'static str, u64)> {
     let database = kit::database().await;
     let world = World::through(way(&database).await, &database).await;

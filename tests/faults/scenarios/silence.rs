@@ -1,4 +1,4 @@
-//! A network that says nothing any more.
+//! A network that drops all packets.
 
 use std::time::{Duration, Instant};
 
@@ -7,8 +7,8 @@ use serde_json::json;
 use super::{World, count, spawn};
 use kit::Outcome;
 
-/// A request on a warm connection and one that needs a new one, both 503; once the network is well again, as many
-/// requests are answered at once, on new connections.
+/// A request on an open connection and one that needs a new one are both answered 503. When the network works again,
+/// the next four requests succeed at once on new connections.
 pub async fn black_hole() -> Outcome {
     let world = World::new().await;
     let before = world.proxy.statements();

@@ -8,7 +8,7 @@ use tokio::time::sleep;
 use super::{World, sql, until};
 use kit::Outcome;
 
-/// Stopped in good order for 2 s, while requests come; its port may be another then.
+/// The server is stopped properly for 2 s while requests arrive. Its port may be different afterwards.
 pub async fn restarted() -> Outcome {
     let folder = tempfile::tempdir().unwrap();
     // PostgreSQL may run as another user.
@@ -37,7 +37,7 @@ pub async fn restarted() -> Outcome {
     };
     let api = &world.api;
     let requests = async {
-        // Sent while it is down, and so counted behind the proxy only once it is up.
+        // They are sent while it is down, so the proxy counts their statements only when it is up.
         let calls = (0..12).map(async |_| {
             let mut outcome = Outcome::default();
             outcome.answer(api.get("/tasks").by(&world.ada).send()).await;
@@ -56,12 +56,12 @@ pub async fn restarted() -> Outcome {
     outcome
 }
 
-/// A session is killed as by the kernel when memory runs out: PostgreSQL ends all others (57P02), and takes none until
+/// A session is killed, as by the kernel without memory. PostgreSQL ends all others (57P02) and accepts none until
 /// it has recovered (57P03).
 pub async fn crashed() -> Outcome {
     let server = kit::server().await;
     let url = server.url(kit::MIGRATED);
-    // What was committed is to survive, as it does where nobody has turned that off for speed.
+    // Committed rows must survive. The tests' servers turn this off for speed.
     let durable = format!("ALTER DATABASE {} SET synchronous_commit = on", kit::MIGRATED);
     sql(&url).await.batch_execute(&durable).await.unwrap();
     let world = World::on(&url).await;
@@ -83,7 +83,7 @@ pub async fn crashed() -> Outcome {
             outcome = outcome.and(one);
         }
         resent += world.proxy.statements() - before - requests;
-        // The next crash is another.
+        // Waits until the server has recovered, before the next crash.
         until(async || victim.is_closed()).await;
         until(async || tokio_postgres::connect(&url, tokio_postgres::NoTls).await.is_ok()).await;
     }

@@ -1,4 +1,4 @@
-//! Connections that cannot be made: for a while, or for good.
+//! Connections that fail, temporarily or permanently.
 
 use std::time::Duration;
 
@@ -11,9 +11,9 @@ use tokio::{
 
 use super::{World, api, sql};
 
-/// How long the database takes to wake.
+/// The time that the database takes to wake.
 const ASLEEP: Duration = Duration::from_secs(3);
-/// As Aurora Serverless, once paused.
+/// The time that a paused Aurora Serverless takes to resume.
 const PAUSED: Duration = Duration::from_secs(15);
 const REQUESTS: usize = 12;
 
@@ -29,7 +29,7 @@ pub async fn closed() -> Outcome {
     wakes("connections closed before a word, for 3 s", &world, ASLEEP, || world.proxy.pass()).await
 }
 
-/// A server that is told to shut down once its sessions have ended takes no others.
+/// A server that waits for its sessions to end before it shuts down accepts no others.
 pub async fn starting_or_stopping() -> Outcome {
     let world = World::new().await;
     let server = kit::server().await;
@@ -59,8 +59,8 @@ pub async fn without_control_plane() -> Outcome {
 }
 
 pub async fn supavisor_without_database() -> Outcome {
-    let said = "(EAUTHQUERY) authentication query failed: connection to database not available";
-    passing("Supavisor's", "XX000", said).await
+    let message = "(EAUTHQUERY) authentication query failed: connection to database not available";
+    passing("Supavisor's", "XX000", message).await
 }
 
 async fn passing(whose: &str, state: &str, message: &str) -> Outcome {
@@ -70,7 +70,7 @@ async fn passing(whose: &str, state: &str, message: &str) -> Outcome {
     wakes(&fault, &world, ASLEEP, || world.proxy.lead_to(&world.database)).await
 }
 
-/// Refused, and silent: a server that resumes may be either.
+/// A server that resumes may refuse connections, as here, or be silent, as in [`resumed_in_silence`].
 pub async fn resumed() -> Outcome {
     let world = World::new().await;
     world.proxy.refuse().await;
@@ -83,7 +83,7 @@ pub async fn resumed_in_silence() -> Outcome {
     wakes("a server that says nothing for 15 s", &world, PAUSED, || world.proxy.pass()).await
 }
 
-/// PgBouncer tries again once a second here (docs/operations.md).
+/// PgBouncer is configured to reconnect once a second (docs/operations.md).
 pub async fn refused_behind_pgbouncer() -> Outcome {
     let database = kit::database().await;
     let behind = Proxy::start(&database).await;
@@ -116,13 +116,13 @@ async fn wakes(fault: &str, world: &World, asleep: Duration, wake: impl FnOnce()
     outcome
 }
 
-/// One request, for which one connection was tried.
-async fn told_at_once(fault: &str, url: &str) -> Outcome {
+/// Sends one request, for which only one connection may be tried.
+async fn fails_at_once(fault: &str, url: &str) -> Outcome {
     let healthy = World::new().await;
     let proxy = Proxy::start(url).await;
     let mut outcome = Outcome::of(fault);
     outcome.answer(api(proxy.url(), 4).get("/tasks").by(&healthy.ada).send()).await;
-    assert_eq!(proxy.connections(), 1, "{fault}: connections were tried");
+    assert_eq!(proxy.connections(), 1, "{fault}: one connection is expected");
     outcome
 }
 
@@ -132,25 +132,25 @@ fn with_password(url: &str, password: &str) -> String {
 }
 
 pub async fn wrong_password() -> Outcome {
-    told_at_once("wrong password", &with_password(&kit::database().await, "wrong")).await
+    fails_at_once("wrong password", &with_password(&kit::database().await, "wrong")).await
 }
 
 pub async fn unknown_database() -> Outcome {
-    told_at_once("unknown database", &(kit::database().await + "_not")).await
+    fails_at_once("unknown database", &(kit::database().await + "_not")).await
 }
 
 pub async fn disabled() -> Outcome {
     let url = says("XX000", "The endpoint is disabled. Enable it using the API and retry.").await;
-    told_at_once("Neon's XX000 \"endpoint is disabled\"", &url).await
+    fails_at_once("Neon's XX000 \"endpoint is disabled\"", &url).await
 }
 
 pub async fn quota() -> Outcome {
     let url = says("XX000", "Your project has exceeded the data transfer quota.").await;
-    told_at_once("Neon's XX000 \"exceeded the data transfer quota\"", &url).await
+    fails_at_once("Neon's XX000 \"exceeded the data transfer quota\"", &url).await
 }
 
 pub async fn unknown_tenant() -> Outcome {
-    told_at_once(
+    fails_at_once(
         "Supavisor's XX000 \"Tenant or user not found\"",
         &says("XX000", "Tenant or user not found").await,
     )
@@ -158,28 +158,28 @@ pub async fn unknown_tenant() -> Outcome {
 }
 
 pub async fn ssl_required() -> Outcome {
-    told_at_once("PgBouncer's 08P01 \"SSL required\"", &says("08P01", "SSL required").await).await
+    fails_at_once("PgBouncer's 08P01 \"SSL required\"", &says("08P01", "SSL required").await).await
 }
 
 pub async fn bouncer_config_error() -> Outcome {
-    told_at_once("PgBouncer's 08P01 \"bouncer config error\"", &says("08P01", "bouncer config error").await)
+    fails_at_once("PgBouncer's 08P01 \"bouncer config error\"", &says("08P01", "bouncer config error").await)
         .await
 }
 
-/// A setting that PgBouncer does not hand on.
+/// PgBouncer does not pass this setting on.
 pub async fn unsupported_startup_parameter() -> Outcome {
     let pgbouncer = PgBouncer::start(&kit::database().await, 1, 100).await;
     let url = format!("{}?options=-c%20statement_timeout%3D8000", pgbouncer.url());
-    told_at_once("08P01 \"unsupported startup parameter\", PgBouncer", &url).await
+    fails_at_once("08P01 \"unsupported startup parameter\", PgBouncer", &url).await
 }
 
-/// PostgreSQL knows it since version 17. That of the test is older, or else has no TLS and does not know it either.
+/// PostgreSQL supports direct TLS since version 17. The tests' server is older, or has no TLS.
 pub async fn direct_tls_to_a_server_without() -> Outcome {
     let url = format!("{}?sslmode=require&sslnegotiation=direct", kit::database().await);
-    told_at_once("sslnegotiation=direct to a server that does not know it", &url).await
+    fails_at_once("sslnegotiation=direct to a server that does not know it", &url).await
 }
 
-/// How poolers and proxies say that there are too many connections.
+/// Messages of poolers and proxies that have too many connections.
 pub const CROWDED: [(&str, &str); 4] = [
     ("Neon's", "Too many connections attempts"),
     ("Neon's", "Failed to acquire permit to connect to the database"),
@@ -187,7 +187,7 @@ pub const CROWDED: [(&str, &str); 4] = [
     ("Supavisor's", "Max client connections reached"),
 ];
 
-/// It is tried once more, and no third time.
+/// The connection is retried once.
 pub async fn crowded(whose: &str, message: &str) -> Outcome {
     let world = World::new().await;
     let proxy = Proxy::start(&says("XX000", message).await).await;
@@ -200,21 +200,20 @@ pub async fn crowded(whose: &str, message: &str) -> Outcome {
 
 pub async fn unknown_authority() -> Outcome {
     let server = kit::tls().await;
-    told_at_once("a certificate of an unknown authority", &server.url("localhost", "sslmode=require")).await
+    fails_at_once("a certificate of an unknown authority", &server.url("localhost", "sslmode=require")).await
 }
 
 pub async fn wrong_password_of_pgbouncer() -> Outcome {
     let pgbouncer = PgBouncer::start(&kit::database().await, 1, 100).await;
-    told_at_once("wrong password, PgBouncer", &with_password(pgbouncer.url(), "wrong")).await
+    fails_at_once("wrong password, PgBouncer", &with_password(pgbouncer.url(), "wrong")).await
 }
 
 pub async fn unknown_database_of_pgbouncer() -> Outcome {
     let pgbouncer = PgBouncer::start(&kit::database().await, 1, 100).await;
-    told_at_once("unknown database, PgBouncer", &format!("{}_not", pgbouncer.url())).await
+    fails_at_once("unknown database, PgBouncer", &format!("{}_not", pgbouncer.url())).await
 }
 
-/// What PostgreSQL itself cannot be made to say: answers every connection as a pooler or proxy does when there is none to be
-/// had. Tells a URL of it.
+/// Starts a server that answers every connection with this error, as a pooler or proxy does, and returns its URL.
 async fn says(state: &str, message: &str) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
