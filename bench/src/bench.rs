@@ -31,7 +31,7 @@ impl Bench {
     /// Starts a target for an event of `events/`, on the database at `url`, logging at INFO as deployed.
     pub async fn start(&self, url: &str, target: Target, event: &str) -> Result<Process, Error> {
         let authority = self.tls.authority().to_string_lossy();
-        // The floor's parser of URLs does not know `sslrootcert`, for which it reads `ROOT_CERTIFICATES`, nor `verify-full`.
+        // The floor's URL parser knows neither `verify-full` nor `sslrootcert`; it reads `ROOT_CERTIFICATES`.
         let floor_url =
             url.split("&sslrootcert=").next().unwrap_or_default().replace("verify-full", "require");
         let mut variables = vec![("AWS_LAMBDA_LOG_LEVEL", "INFO"), ("JWT_SECRET", DEMO_JWT_SECRET)];

@@ -61,7 +61,7 @@ enum Part {
     Hashes,
     /// Pages of 10,000 tasks among 1,000,000
     Lists,
-    /// What 10 to 10,000 requests a second need and cost, for docs/scaling.md
+    /// Needs and costs of 10 to 10,000 requests a second, for docs/scaling.md
     Scaling,
     /// `cargo dev` and uvicorn, by the number of connections; needs wrk
     Http,

@@ -227,8 +227,8 @@ async fn add_round_trips(bench: &Bench, figures: &mut Figures) -> Result<(), Err
     Ok(())
 }
 
-/// Returns the round trips and the statements of a request that is not the process's first. Without TLS, which would hide
-/// the statements.
+/// Returns the round trips and the statements of a request that is not the process's first. The connection has no TLS,
+/// which would hide the statements.
 async fn count(bench: &Bench, target: Target, event: &str) -> Result<[f64; 2], Error> {
     let proxy = Proxy::start(&format!("{}?sslmode=disable", bench.tls.plain_url())).await;
     let mut process = bench.start(proxy.url(), target, event).await?;

@@ -92,7 +92,7 @@ fn rate_row(rate: f64, kinds: &[Kind]) -> Vec<String> {
     report::row(report::figure(rate), figures.into_iter().chain([month / millions]))
 }
 
-/// Returns the copies that are enough for 999 of 1,000 moments, when requests come independently of each other (the normal
+/// Returns the copies that are enough for 999 of 1,000 moments, when requests come independently of each other (normal
 /// approximation of the Poisson distribution).
 fn copies(at_work: f64) -> f64 {
     (at_work + 3.1 * at_work.sqrt()).ceil().max(1.0)
