@@ -25,7 +25,6 @@ const BAR: f64 = 16.0;
 const LINE: f64 = 22.0;
 const GROUP: f64 = 108.0;
 const MARGIN: f64 = 16.0;
-
 const STYLE: &str = include_str!("../chart.css");
 
 pub fn svg(figures: &Figures) -> Result<String, Error> {
