@@ -1,17 +1,14 @@
-//! Where and when something was measured.
+//! The machine and the versions that the figures are of.
 
 use std::{fs, process::Command, thread::available_parallelism};
 
 use jiff::Timestamp;
 use kit::Tls;
 
-use crate::{
-    Error,
-    binaries::{output, python},
-};
+use crate::{Error, command::output, fastapi::python};
 
-/// A sentence of it, in italics.
-pub async fn described(database: &Tls) -> Result<String, Error> {
+/// Returns the machine, the versions and the date, in italics.
+pub async fn description(database: &Tls) -> Result<String, Error> {
     let cpus = fs::read_to_string("/proc/cpuinfo")?;
     let model = cpus.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or_default();
     let version = database.client().await?.query_one("SHOW server_version", &[]).await?.get::<_, String>(0);

@@ -1,23 +1,25 @@
-//! What is written into docs/, between the words of people.
+//! Writes tables into docs/, between the words of people.
 
-use std::{fs, path::Path};
+use std::fs;
 
-use crate::Error;
+use kit::Tls;
 
-/// Puts `text` in the place of what stands between the part's two markers in a page.
-pub fn write(page: &Path, part: &str, text: &str) -> Result<(), Error> {
-    let old = fs::read_to_string(page)?;
-    let new = replaced(&old, part, text).ok_or_else(|| {
-        format!(
-            "{} has no lines `{}` and `{}`, between which to write",
-            page.display(),
-            start(part),
-            end(part)
-        )
+use crate::{Error, machine};
+
+/// Replaces what is between the part's two markers in a page of docs/.
+pub fn write(page: &str, part: &str, text: &str) -> Result<(), Error> {
+    let path = kit::repository().join("docs").join(page);
+    let new = replaced(&fs::read_to_string(&path)?, part, text).ok_or_else(|| {
+        format!("docs/{page} lacks the lines `{}` and `{}`: add them", start(part), end(part))
     })?;
-    fs::write(page, new)?;
-    eprintln!("{part}: written into {}", page.display());
+    fs::write(path, new)?;
+    eprintln!("{part}: written into docs/{page}");
     Ok(())
+}
+
+/// Like [`write`], with the machine and the database under the text.
+pub async fn write_measured(page: &str, part: &str, text: &str, database: &Tls) -> Result<(), Error> {
+    write(page, part, &format!("{text}\n{}", machine::description(database).await?))
 }
 
 fn start(part: &str) -> String {
@@ -35,17 +37,26 @@ fn replaced(page: &str, part: &str, text: &str) -> Option<String> {
     Some(format!("{before}{start}\n\n{}\n\n{end}{after}", text.trim_end()))
 }
 
-/// A table of Markdown whose first column is words and whose others are figures.
-pub fn table(head: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
-    let mut text = format!("| {} |\n|---{}|\n", head.join(" | "), "|--:".repeat(head.len() - 1));
+/// Returns a Markdown table whose first column is text and whose others are numbers. `head` is its first line.
+pub fn table(head: &str, rows: impl IntoIterator<Item = Vec<String>>) -> String {
+    let mut text = format!("| {head} |\n|---{}|\n", "|--:".repeat(head.matches(" | ").count()));
     for row in rows {
         text += &format!("| {} |\n", row.join(" | "));
     }
     text
 }
 
-/// With as many digits as can be trusted; a count has no others.
-pub fn figure(value: f64) -> String {
+/// Returns a row of a table. A dash stands for a figure that was not measured.
+pub fn row<T: Into<Option<f64>>>(
+    name: impl Into<String>,
+    figures: impl IntoIterator<Item = T>,
+) -> Vec<String> {
+    [name.into()].into_iter().chain(figures.into_iter().map(|value| figure(value))).collect()
+}
+
+/// Returns at most three significant digits; whole numbers have all of theirs.
+pub fn figure(value: impl Into<Option<f64>>) -> String {
+    let Some(value) = value.into() else { return "–".to_owned() };
     let decimals = match value.abs() {
         _ if value.fract() == 0.0 => 0,
         ..10.0 => 2,
@@ -55,9 +66,8 @@ pub fn figure(value: f64) -> String {
     format!("{value:.decimals$}")
 }
 
-/// A dash where there is none.
-pub fn figure_or_dash(value: Option<f64>) -> String {
-    value.map_or_else(|| "–".to_owned(), figure)
+pub fn verdict(is_met: bool) -> &'static str {
+    if is_met { "met" } else { "**missed**" }
 }
 
 #[cfg(test)]
@@ -65,27 +75,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_stands_between_the_markers_is_replaced_and_all_else_is_kept() {
+    fn only_the_text_between_two_markers_is_replaced() {
         let page = "Words.\n\n<!-- a: written by cargo measure -->\nold\n<!-- /a -->\n\nMore words.\n";
         let new = "Words.\n\n<!-- a: written by cargo measure -->\n\nnew\n\n<!-- /a -->\n\nMore words.\n";
         assert_eq!(replaced(page, "a", "new\n").as_deref(), Some(new));
         assert_eq!(replaced(new, "a", "new").as_deref(), Some(new));
-    }
-
-    #[test]
-    fn a_page_without_the_markers_is_not_written_to() {
         assert_eq!(replaced("Words.\n<!-- a: written by cargo measure -->", "a", "new"), None);
-        assert_eq!(replaced("Words.", "a", "new"), None);
-    }
-
-    #[test]
-    fn figures_are_as_long_as_they_can_be_trusted() {
-        assert_eq!([0.414, 12.34, 240.4, 0.0, 15.0].map(figure), ["0.41", "12.3", "240", "0", "15"]);
     }
 
     #[test]
     fn a_table_has_a_line_for_each_row() {
-        let table = table(&["list", "ms"], [vec!["ours".to_owned(), "1".to_owned()]]);
-        assert_eq!(table, "| list | ms |\n|---|--:|\n| ours | 1 |\n");
+        let rows = [row("ours", [Some(1.0), None]), row("floor", [0.414, 12.34])];
+        let table = table("list | p50 ms | p99 ms", rows);
+        assert_eq!(
+            table,
+            "| list | p50 ms | p99 ms |\n|---|--:|--:|\n| ours | 1 | – |\n| floor | 0.41 | 12.3 |\n"
+        );
     }
 }

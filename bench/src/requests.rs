@@ -1,499 +1,246 @@
-//! Starts and requests of each target, side by side: the same events on the same rows of the same PostgreSQL, over TLS
-//! and SCRAM as a hosted one has them.
+//! Measures starts and requests of the functions, the floor and FastAPI: the same events on the same rows.
 
 use std::{
-    collections::BTreeMap,
-    fs, iter,
+    fs,
     process::Command,
     time::{Duration, Instant},
 };
 
-use kit::{Proxy, Tls, events};
+use kit::{PASSWORD, Proxy};
 use tokio::time::sleep;
 
 use crate::{
     Error,
-    binaries::{Binaries, output, python},
-    cgroup::Share,
-    chart::{self, Group},
-    cost, machine, report, root,
-    statistics::{median, percentile},
-    target::{Database, Request, Running, Target, ms},
+    bench::Bench,
+    binaries::Binaries,
+    cgroup::CpuLimit,
+    chart,
+    command::output,
+    cost::{ROUND_TRIP_MS, WarmRequest},
+    database::{self, BCRYPT_COST},
+    fastapi,
+    figures::{ByTarget, Figures, figures_of},
+    goals,
+    process::{BAD_TOKEN, CREATE, LIST, LOGIN, Process, SIGN_UP, ms},
+    procfs::rss_mib,
+    report,
+    samples::{Samples, median},
+    target::Target,
 };
 
-/// The demo user's, in events/.
-pub const PASSWORD: &str = "correct horse battery staple";
-/// What a deployed function hashes with.
-const COST: u32 = 12;
-/// As far away as a database in the same region, in ms.
-pub const ROUND_TRIP: f64 = 2.0;
-
-/// Processes of each target that are started, one after the other in turns; one more is for the page cache.
 const STARTS: usize = 20;
-/// Requests that a process is sent before it is measured.
-const WARM_UP: usize = 50;
-/// How often each target has its turn.
+/// The number of turns of each target.
 const ROUNDS: usize = 10;
 const LOGINS: usize = 20;
-/// Requests whose round trips are counted.
-const COUNTED: u32 = 10;
+/// The requests whose round trips are counted, and how many of each.
+const COUNTED: [(&str, &str); 5] =
+    [("list", LIST), ("create", CREATE), ("login", LOGIN), ("sign-up", SIGN_UP), ("bad token", BAD_TOKEN)];
+const COUNT: usize = 10;
+const MEMORIES_MB: [u32; 2] = [512, 128];
 
-/// What each target has of something.
-pub type Each<T> = BTreeMap<Target, T>;
-
-struct Measured {
-    zipped: Each<f64>,
-    starts: Each<Start>,
-    list: Each<Warm>,
-    create: Each<Warm>,
-    login: Each<Warm>,
-    /// Login's time without its hash.
-    beyond_hash: Each<f64>,
-    /// Of a list with the database [`ROUND_TRIP`] away.
-    away: Each<Warm>,
-    /// Of a list, by the memory whose CPU it has; none without root.
-    throttled: BTreeMap<u32, Each<Warm>>,
-    peak_rss: Each<f64>,
-    trips: BTreeMap<&'static str, Each<Trips>>,
-    connect: Each<f64>,
-}
-
-/// In ms, the medians.
-struct Start {
-    init: f64,
-    first: f64,
-    both: f64,
-}
-
-/// Of requests to a process that has had some, in ms.
-#[derive(Clone, Copy)]
-struct Warm {
-    p50: f64,
-    p99: f64,
-    cpu: f64,
-    /// The database's.
-    database_cpu: f64,
-}
-
-struct Trips {
-    round_trips: f64,
-    statements: f64,
-}
-
-pub async fn run(binaries: &Binaries) -> Result<(), Error> {
-    let tls = kit::tls().await;
-    let hash = bcrypt::hash(PASSWORD, COST)?;
-    seed(&tls, &hash).await?;
-    let measured = Bench { binaries, tls: &tls, hash }.measure().await?;
-    let page = root().join("docs/benchmarks.md");
-    let table = format!("{}\n{}", measured.table(), machine::described(&tls).await?);
-    report::write(&page, "requests", &table)?;
-    report::write(&page, "goals", &measured.goals())?;
-    Ok(fs::write(root().join("docs/benchmarks.svg"), chart::svg(&measured.bars()))?)
-}
-
-/// The demo user with ten tasks, and a hash as a deployed function makes it.
-pub async fn seed(tls: &Tls, hash: &str) -> Result<(), Error> {
-    events::seed(tls.plain_url()).await;
-    let sql = format!(
-        "INSERT INTO tasks (id, user_id, title, description, priority, tags, due_date) \
-         SELECT gen_random_uuid(), user_id, 'Call the dentist', 'Ask about Tuesday — or any morning', 'high', \
-                'health,calls', timestamp '2026-03-20 09:30' + n * interval '1 day' \
-         FROM tasks, generate_series(1, 9) n; \
-         UPDATE users SET hashed_password = '{hash}'; \
-         ANALYZE"
+pub async fn run(binaries: Binaries) -> Result<(), Error> {
+    let bench = Bench::new(binaries).await;
+    let figures = measure(&bench).await?;
+    let [near, away] = ["list p50, ms", "list p50, database 2 ms away, ms"].map(|name| figures.get(name));
+    let added = away?[&Target::Floor] - near?[&Target::Floor];
+    let text = format!(
+        "{}\nThe {ROUND_TRIP_MS} ms to the database were {added:.2} ms, by the floor's two lists.\n",
+        figures.table()
     );
-    Ok(tls.client().await?.batch_execute(&sql).await?)
+    report::write_measured("benchmarks.md", "requests", &text, &bench.tls).await?;
+    report::write("benchmarks.md", "goals", &goals::table(&figures)?)?;
+    Ok(fs::write(kit::repository().join("docs/benchmarks.svg"), chart::svg(&figures)?)?)
 }
 
-struct Bench<'a> {
-    binaries: &'a Binaries,
-    tls: &'a Tls,
-    hash: String,
-}
-
-impl Bench<'_> {
-    async fn measure(&self) -> Result<Measured, Error> {
-        let zipped = Target::ALL.into_iter().map(|target| Ok((target, target.zipped(self.binaries)?)));
-        let zipped = zipped.collect::<Result<_, Error>>()?;
-        eprintln!("starts");
-        let starts = self.starts().await?;
-        eprintln!("lists");
-        let (list, peak_rss) = {
-            let mut running = self.start_all(Request::List, &self.tls.secure_url()).await?;
-            let list = in_turns(&mut running, 200).await?;
-            (
-                list,
-                running
-                    .iter()
-                    .map(|running| Ok((running.target, running.peak_rss()?)))
-                    .collect::<Result<_, Error>>()?,
-            )
-        };
-        let away = self.away(&list).await?;
-        let mut throttled = BTreeMap::new();
-        for memory_mb in [512, 128] {
-            if let Some(lists) = self.throttled(memory_mb).await? {
-                throttled.insert(memory_mb, lists);
-            }
-        }
-        let (login, beyond_hash) = self.logins().await?;
-        eprintln!("creates");
-        let create =
-            in_turns(&mut self.start_all(Request::Create, &self.tls.secure_url()).await?, 100).await?;
-        eprintln!("round trips");
-        let (mut trips, mut connect) = (BTreeMap::new(), Each::new());
-        for (name, request) in Request::ALL {
-            trips.insert(name, self.trips(request).await?);
-        }
-        for target in Target::ALL {
-            connect.insert(target, self.connect(target).await? - trips["list"][&target].round_trips);
-        }
-        Ok(Measured {
-            zipped,
-            starts,
-            list,
-            create,
-            login,
-            beyond_hash,
-            away,
-            throttled,
-            peak_rss,
-            trips,
-            connect,
-        })
-    }
-
-    async fn start(&self, target: Target, request: Request, url: &str) -> Result<Running, Error> {
-        let authority = self.tls.authority();
-        let mut running = target.start(self.binaries, request, Database { url, authority }).await?;
-        running.init().await?;
-        Ok(running)
-    }
-
-    /// All that can be asked this, warm.
-    async fn start_all(&self, request: Request, url: &str) -> Result<Vec<Running>, Error> {
-        let mut all = Vec::new();
-        for target in Target::ALL.into_iter().filter(|target| target.answers(request)) {
-            let mut running = self.start(target, request, url).await?;
-            for _ in 0..WARM_UP {
-                running.answer().await?;
-            }
-            running.backend = Some(newest_backend(self.tls).await?);
-            all.push(running);
-        }
-        Ok(all)
-    }
-
-    async fn starts(&self) -> Result<Each<Start>, Error> {
-        let mut samples: Each<Vec<(f64, f64)>> = Each::new();
-        for _ in 0..=STARTS {
-            for target in Target::ALL {
-                let mut running = self.start(target, Request::List, &self.tls.secure_url()).await?;
-                let sample = (running.init().await?, running.answer().await?);
-                samples.entry(target).or_default().push(sample);
-            }
-        }
-        let start = |samples: &[(f64, f64)]| {
-            let of =
-                |part: fn(&(f64, f64)) -> f64| median(&samples[1..].iter().map(part).collect::<Vec<_>>());
-            Some(Start {
-                init: of(|(init, _)| *init)?,
-                first: of(|(_, first)| *first)?,
-                both: of(|(init, first)| init + first)?,
-            })
-        };
-        Ok(samples.iter().filter_map(|(target, samples)| Some((*target, start(samples)?))).collect())
-    }
-
-    /// Through a proxy that takes its time. What a proxy costs by itself is a part of it.
-    async fn away(&self, list: &Each<Warm>) -> Result<Each<Warm>, Error> {
-        eprintln!("lists, {ROUND_TRIP} ms away");
-        let proxy = Proxy::start(&self.tls.secure_url()).await;
-        let mut running = self.start_all(Request::List, proxy.url()).await?;
-        let undelayed = in_turns(&mut running[1..2], 100).await?;
-        let own = undelayed[&Target::Floor].p50 - list[&Target::Floor].p50;
-        proxy.delay(Duration::from_secs_f64((ROUND_TRIP - own).max(0.0) / 2.0 / 1000.0));
-        in_turns(&mut running, 50).await
-    }
-
-    /// None when this is not root's.
-    async fn throttled(&self, memory_mb: u32) -> Result<Option<Each<Warm>>, Error> {
-        eprintln!("lists, with the CPU of {memory_mb} MB");
-        let mut running = self.start_all(Request::List, &self.tls.secure_url()).await?;
-        let shares = running.iter().map(|running| Share::limit(running.pid(), memory_mb));
-        match shares.collect::<Result<Vec<_>, _>>() {
-            Ok(_shares) => Ok(Some(in_turns(&mut running, if memory_mb < 512 { 10 } else { 30 }).await?)),
-            Err(error) => {
-                eprintln!("left out, as no process can be given less CPU ({error}): run it as root");
-                Ok(None)
-            }
-        }
-    }
-
-    /// Each login right after the same hash alone, by the library that it uses.
-    async fn logins(&self) -> Result<(Each<Warm>, Each<f64>), Error> {
-        eprintln!("logins");
-        let mut samples: Each<(Vec<f64>, Vec<f64>)> = Each::new();
-        let mut all = Vec::new();
-        for target in [Target::Ours, Target::FastApi] {
-            let mut running = self.start(target, Request::Login, &self.tls.secure_url()).await?;
-            running.answer().await?;
-            all.push((running.cpu()?, running));
-        }
-        for _ in 0..LOGINS {
-            for (_, running) in &mut all {
-                let hash = match running.target {
-                    Target::FastApi => self.hash_in_python()?,
-                    _ => self.hash()?,
-                };
-                let login = running.answer().await?;
-                let (logins, beyond) = samples.entry(running.target).or_default();
-                logins.push(login);
-                beyond.push(login - hash);
-            }
-        }
-        let (mut logins, mut beyonds) = (Each::new(), Each::new());
-        for (before, running) in &all {
-            let (login, beyond) = &samples[&running.target];
-            logins.insert(running.target, Warm::of(login, running.cpu()? - before, 0.0)?);
-            beyonds.extend(median(beyond).map(|beyond| (running.target, beyond)));
-        }
-        Ok((logins, beyonds))
-    }
-
-    fn hash(&self) -> Result<f64, Error> {
-        let start = Instant::now();
-        bcrypt::verify(PASSWORD, &self.hash)?;
-        Ok(ms(start.elapsed()))
-    }
-
-    fn hash_in_python(&self) -> Result<f64, Error> {
-        const PROGRAM: &str = "import bcrypt, sys, time\n\
-            password, hash = (text.encode() for text in sys.argv[1:])\n\
-            start = time.perf_counter()\n\
-            assert bcrypt.checkpw(password, hash)\n\
-            print((time.perf_counter() - start) * 1000)";
-        Ok(output(Command::new(python()).args(["-c", PROGRAM, PASSWORD, &self.hash]))?.parse()?)
-    }
-
-    /// By all who can be asked it, when they have been asked before. In the clear, as TLS would hide statements.
-    async fn trips(&self, request: Request) -> Result<Each<Trips>, Error> {
-        let mut all = Each::new();
-        for target in Target::ALL.into_iter().filter(|target| target.answers(request)) {
-            let proxy = Proxy::start(&format!("{}?sslmode=disable", self.tls.plain_url())).await;
-            let mut running = self.start(target, request, proxy.url()).await?;
-            running.answer().await?;
-            let (turns, statements) = settled(&proxy).await;
-            for _ in 0..COUNTED {
-                running.answer().await?;
-            }
-            let after = settled(&proxy).await;
-            let each = |count: u64| count as f64 / f64::from(COUNTED);
-            let trips = Trips { round_trips: each(after.0 - turns), statements: each(after.1 - statements) };
-            all.insert(target, trips);
-        }
-        Ok(all)
-    }
-
-    /// How many round trips there are until the first list has been answered, TLS and SCRAM included.
-    async fn connect(&self, target: Target) -> Result<f64, Error> {
-        let proxy = Proxy::start(&self.tls.secure_url()).await;
-        let mut running = self.start(target, Request::List, proxy.url()).await?;
-        running.answer().await?;
-        Ok(settled(&proxy).await.0 as f64)
-    }
-}
-
-/// The process of the server that answers whoever connected last.
-pub async fn newest_backend(tls: &Tls) -> Result<u32, Error> {
-    let sql = "SELECT pid FROM pg_stat_activity \
-               WHERE datname = current_database() AND pid <> pg_backend_pid() AND client_addr IS NOT NULL \
-               ORDER BY backend_start DESC LIMIT 1";
-    let pid: i32 = tls.client().await?.query_one(sql, &[]).await?.try_get(0)?;
-    Ok(pid.try_into()?)
-}
-
-/// Round trips and statements so far, those included that come after an answer.
-async fn settled(proxy: &Proxy) -> (u64, u64) {
-    sleep(Duration::from_millis(50)).await;
-    (proxy.turns(), proxy.statements())
-}
-
-/// Asks each some times in a row, and all of them over and over, because a machine is not always as fast.
-async fn in_turns(all: &mut [Running], in_a_row: usize) -> Result<Each<Warm>, Error> {
-    let mut samples: Each<(Vec<f64>, f64, f64)> = Each::new();
-    for _ in 0..ROUNDS {
-        for running in &mut *all {
-            let (durations, cpu, database_cpu) = samples.entry(running.target).or_default();
-            let before = (running.cpu()?, running.database_cpu()?);
-            for _ in 0..in_a_row {
-                durations.push(running.answer().await?);
-            }
-            *cpu += running.cpu()? - before.0;
-            *database_cpu += running.database_cpu()? - before.1;
-        }
-    }
-    let warm =
-        |(durations, cpu, database_cpu): &(Vec<f64>, f64, f64)| Warm::of(durations, *cpu, *database_cpu);
-    samples.iter().map(|(target, samples)| Ok((*target, warm(samples)?))).collect()
-}
-
-impl Warm {
-    /// The CPU times are those of all.
-    fn of(durations: &[f64], cpu: f64, database_cpu: f64) -> Result<Self, Error> {
-        let percentile = |percent| percentile(durations, percent).ok_or("nothing was measured");
-        let each = |total| total / durations.len() as f64;
-        Ok(Self {
-            p50: percentile(50)?,
-            p99: percentile(99)?,
-            cpu: each(cpu),
-            database_cpu: each(database_cpu),
-        })
-    }
-}
-
-fn of<T>(each: &Each<T>, part: impl Fn(&T) -> f64) -> Each<f64> {
-    each.iter().map(|(target, value)| (*target, part(value))).collect()
-}
-
-/// How many times the one's is the other's.
-fn ratio(each: &Each<f64>, one: Target, other: Target) -> Option<f64> {
-    Some(each.get(&one)? / each.get(&other)?)
-}
-
-impl Measured {
-    fn rows(&self) -> Vec<(String, Each<f64>)> {
-        let Self { starts, list, create, login, .. } = self;
-        let mut rows: Vec<(String, Each<f64>)> = Vec::new();
-        let mut row = |name: &str, each| rows.push((name.to_owned(), each));
-        row("zip, MB", self.zipped.clone());
-        row("init, ms", of(starts, |start| start.init));
-        row("first list, ms", of(starts, |start| start.first));
-        row("init and first list, ms", of(starts, |start| start.both));
-        row("list p50, ms", of(list, |warm| warm.p50));
-        row("list p99, ms", of(list, |warm| warm.p99));
-        row("create p50, ms", of(create, |warm| warm.p50));
-        row("create p99, ms", of(create, |warm| warm.p99));
-        row("login p50, ms", of(login, |warm| warm.p50));
-        row("login p99, ms", of(login, |warm| warm.p99));
-        row("login without its hash, ms", self.beyond_hash.clone());
-        row(&format!("list p50, database {ROUND_TRIP} ms away, ms"), of(&self.away, |warm| warm.p50));
-        for memory_mb in [512, 128] {
-            match self.throttled.get(&memory_mb) {
-                Some(lists) => {
-                    row(&format!("list p50, CPU of {memory_mb} MB, ms"), of(lists, |warm| warm.p50))
-                }
-                None => {
-                    row(&format!("list p50, CPU of {memory_mb} MB (only root can measure it)"), Each::new())
-                }
-            }
-        }
-        row("CPU a list, ms", of(list, |warm| warm.cpu));
-        row("CPU a create, ms", of(create, |warm| warm.cpu));
-        row("the database's CPU a list, ms", of(list, |warm| warm.database_cpu));
-        row("the database's CPU a create, ms", of(create, |warm| warm.database_cpu));
-        row("peak RSS, MiB", self.peak_rss.clone());
-        row("round trips of a first connection", self.connect.clone());
-        for (name, _) in Request::ALL {
-            let trips = &self.trips[name];
-            row(&format!("round trips, {name}"), of(trips, |trips| trips.round_trips));
-            row(&format!("statements, {name}"), of(trips, |trips| trips.statements));
-        }
-        row("a million lists, 256 MB, USD", self.cost("list", list, 256.0));
-        row("a million logins, 1769 MB, USD", self.cost("login", login, 1769.0));
-        rows
-    }
-
-    /// Lambda's share, with the database [`ROUND_TRIP`] away.
-    fn cost(&self, name: &str, warm: &Each<Warm>, memory_mb: f64) -> Each<f64> {
-        let cost = |target: &Target, Warm { p50, cpu, .. }: &Warm| {
-            let round_trips = self.trips[name].get(target)?.round_trips;
-            let request =
-                cost::Request { p50: *p50, cpu: *cpu, round_trips, round_trip: ROUND_TRIP, memory_mb };
-            Some((*target, request.usd_per_million()))
-        };
-        warm.iter().filter_map(|(target, warm)| cost(target, warm)).collect()
-    }
-
-    fn table(&self) -> String {
-        let rows = self.rows().into_iter().map(|(name, each)| {
-            let values = Target::ALL.iter().map(|target| report::figure_or_dash(each.get(target).copied()));
-            let ratios =
-                [ratio(&each, Target::Ours, Target::Floor), ratio(&each, Target::FastApi, Target::Ours)];
-            let ratios = ratios.map(|ratio| report::figure_or_dash(ratio.filter(|ratio| ratio.is_finite())));
-            iter::once(name).chain(values).chain(ratios).collect()
-        });
-        let table = report::table(&["", "ours", "floor", "FastAPI", "ours / floor", "FastAPI / ours"], rows);
-        let added = self.away[&Target::Floor].p50 - self.list[&Target::Floor].p50;
-        format!(
-            "{table}\nThe {ROUND_TRIP} ms to the database were {added:.2} ms, by the floor's two lists.\n"
-        )
-    }
-
-    fn bars(&self) -> [Group; 5] {
-        [
-            Group {
-                name: "Cold start: init and first list",
-                unit: "ms",
-                values: of(&self.starts, |start| start.both),
-            },
-            Group {
-                name: "Warm list of ten tasks, p50",
-                unit: "ms",
-                values: of(&self.list, |warm| warm.p50),
-            },
-            Group { name: "CPU a list", unit: "ms", values: of(&self.list, |warm| warm.cpu) },
-            Group { name: "Peak memory", unit: "MiB", values: self.peak_rss.clone() },
-            Group { name: "Upload (zip)", unit: "MB", values: self.zipped.clone() },
-        ]
-    }
-
-    fn goals(&self) -> String {
-        use Target::{FastApi, Floor, Ours};
-        let Self { starts, list, create, .. } = self;
-        let (starts, cpu) = (of(starts, |start| start.both), of(list, |warm| warm.cpu));
-        let p50 = |each: &Each<Warm>| of(each, |warm| warm.p50);
-        let throttled = |memory_mb| ratio(&p50(self.throttled.get(&memory_mb)?), FastApi, Ours);
-        let trips = |name| self.trips[name].get(&Ours).map(|trips| trips.round_trips);
-        let goals = [
-            at_most("init and first list, times the floor's", 1.25, ratio(&starts, Ours, Floor)),
-            at_most("list p50, times the floor's", 1.15, ratio(&p50(list), Ours, Floor)),
-            at_most("create p50, times the floor's", 1.2, ratio(&p50(create), Ours, Floor)),
-            at_most("CPU a list, times the floor's", 1.21, ratio(&cpu, Ours, Floor)),
-            at_least("init and first list, FastAPI's times ours", 75.0, ratio(&starts, FastApi, Ours)),
-            at_least("list p50, FastAPI's times ours", 10.0, ratio(&p50(list), FastApi, Ours)),
-            at_least("CPU a list, FastAPI's times ours", 20.0, ratio(&cpu, FastApi, Ours)),
-            at_least("list p50 with the CPU of 512 MB, FastAPI's times ours", 30.0, throttled(512)),
-            at_least("list p50 with the CPU of 128 MB, FastAPI's times ours", 80.0, throttled(128)),
-            at_most("list p50, database 2 ms away, ms", 2.8, p50(&self.away).get(&Ours).copied()),
-            at_most("CPU a list, ms", 0.17, cpu.get(&Ours).copied()),
-            at_most("peak RSS, MiB", 8.0, self.peak_rss.get(&Ours).copied()),
-            at_most("zip, MB, with the SDK for secrets", 5.0, self.zipped.get(&Ours).copied()),
-            at_most("login without its hash, ms", 1.0, self.beyond_hash.get(&Ours).copied()),
-            at_most("round trips of a list", 1.0, trips("list")),
-            at_most("round trips of a create", 1.0, trips("create")),
-            at_most("round trips of a login", 1.0, trips("login")),
-            at_most("round trips of a sign-up", 2.0, trips("sign-up")),
-            at_most("round trips of a bad token", 0.0, trips("bad token")),
-        ];
-        report::table(&["goal", "", "measured", ""], goals)
-    }
-}
-
-fn at_most(name: &str, goal: f64, measured: Option<f64>) -> Vec<String> {
-    verdict(name, format!("≤ {goal}"), measured, |measured| measured <= goal)
-}
-
-fn at_least(name: &str, goal: f64, measured: Option<f64>) -> Vec<String> {
-    verdict(name, format!("≥ {goal}"), measured, |measured| measured >= goal)
-}
-
-fn verdict(name: &str, goal: String, measured: Option<f64>, is_met: impl FnOnce(f64) -> bool) -> Vec<String> {
-    let verdict = match measured.map(is_met) {
-        Some(true) => "met",
-        Some(false) => "**missed**",
-        None => "not measured",
+async fn measure(bench: &Bench) -> Result<Figures, Error> {
+    let hash = database::seed(bench.tls.plain_url(), BCRYPT_COST).await?;
+    let starts = starts(bench).await?;
+    eprintln!("requests: lists");
+    let (list, peak_rss) = {
+        let mut processes = start_all(bench, &bench.url, LIST).await?;
+        let list = in_turns(&mut processes, 200).await?;
+        let peak_rss =
+            processes.iter().map(|(target, process)| Ok((*target, rss_mib(process.function.pid())?.peak)));
+        (list, peak_rss.collect::<Result<_, Error>>()?)
     };
-    vec![name.to_owned(), goal, report::figure_or_dash(measured), verdict.to_owned()]
+    let away = away(bench, list[&Target::Floor].p50()).await?;
+    let mut limited = Vec::new();
+    for memory_mb in MEMORIES_MB {
+        limited.push((memory_mb, with_cpu_of(bench, memory_mb).await?));
+    }
+    let (login, beyond_hash) = logins(bench, &hash).await?;
+    // After the lists, which they make longer.
+    eprintln!("requests: creates");
+    let create = in_turns(&mut start_all(bench, &bench.url, CREATE).await?, 100).await?;
+
+    let mut figures = Figures::default();
+    let zips = Target::ALL.into_iter().map(|target| Ok((target, bench.zipped_mb(target)?)));
+    figures.add("zip, MB", zips.collect::<Result<_, Error>>()?);
+    for (part, name) in ["init, ms", "first list, ms", "init and first list, ms"].into_iter().enumerate() {
+        figures.add(name, figures_of(&starts, |durations| median(durations[part].iter().copied())));
+    }
+    for (name, samples) in [("list", &list), ("create", &create), ("login", &login)] {
+        figures.add(format!("{name} p50, ms"), figures_of(samples, Samples::p50));
+        figures.add(format!("{name} p99, ms"), figures_of(samples, Samples::p99));
+    }
+    figures.add("login without its hash, ms", beyond_hash);
+    figures.add(format!("list p50, database {ROUND_TRIP_MS} ms away, ms"), figures_of(&away, Samples::p50));
+    for (memory_mb, lists) in &limited {
+        figures.add(format!("list p50, CPU of {memory_mb} MB, ms"), figures_of(lists, Samples::p50));
+    }
+    for (name, samples) in [("list", &list), ("create", &create)] {
+        figures.add(format!("CPU a {name}, ms"), figures_of(samples, Samples::cpu));
+    }
+    for (name, samples) in [("list", &list), ("create", &create)] {
+        figures.add(format!("the database's CPU a {name}, ms"), figures_of(samples, Samples::database_cpu));
+    }
+    figures.add("peak RSS, MiB", peak_rss);
+    add_round_trips(bench, &mut figures).await?;
+    for (name, samples, memory_mb) in [("list", &list, 256.0), ("login", &login, 1769.0)] {
+        let round_trips = figures.get(&format!("round trips, {name}"))?;
+        let usd = |(target, samples): (&Target, &Samples)| {
+            (*target, WarmRequest::new(samples, round_trips[target], memory_mb).usd_per_million())
+        };
+        let usd = samples.iter().map(usd).collect();
+        figures.add(format!("a million {name}s, {memory_mb} MB, USD"), usd);
+    }
+    Ok(figures)
+}
+
+/// Starts every target that answers the event, and warms it up.
+async fn start_all(bench: &Bench, url: &str, event: &str) -> Result<ByTarget<Process>, Error> {
+    let mut processes = ByTarget::new();
+    for target in Target::answering(event) {
+        processes.insert(target, bench.start_warm(url, target, event).await?);
+    }
+    Ok(processes)
+}
+
+/// Measures the targets in turns, as the machine is not always equally fast.
+async fn in_turns(processes: &mut ByTarget<Process>, in_a_row: usize) -> Result<ByTarget<Samples>, Error> {
+    let mut samples: ByTarget<Samples> = ByTarget::new();
+    for _ in 0..ROUNDS {
+        for (target, process) in &mut *processes {
+            process.measure(in_a_row, samples.entry(*target).or_default()).await?;
+        }
+    }
+    Ok(samples)
+}
+
+/// Returns the durations of init, of the first list and of both, in ms.
+async fn starts(bench: &Bench) -> Result<ByTarget<[Vec<f64>; 3]>, Error> {
+    eprintln!("requests: starts");
+    let mut starts: ByTarget<[Vec<f64>; 3]> = ByTarget::new();
+    for number in 0..=STARTS {
+        for target in Target::ALL {
+            let mut process = bench.start(&bench.url, target, LIST).await?;
+            let (init, first_list) = (process.init().await?, process.answer().await?);
+            // The first start fills the page cache.
+            if number > 0 {
+                let durations = starts.entry(target).or_default().iter_mut();
+                durations.zip([init, first_list, init + first_list]).for_each(|(all, one)| all.push(one));
+            }
+        }
+    }
+    Ok(starts)
+}
+
+/// Measures lists with the database [`ROUND_TRIP_MS`] away. What the proxy itself takes is measured with the floor, whose
+/// p50 without it is `near`, and is a part of the delay.
+async fn away(bench: &Bench, near: f64) -> Result<ByTarget<Samples>, Error> {
+    eprintln!("requests: lists, {ROUND_TRIP_MS} ms away");
+    let proxy = Proxy::start(&bench.url).await;
+    let mut processes = start_all(bench, proxy.url(), LIST).await?;
+    let mut undelayed = Samples::default();
+    if let Some(floor) = processes.get_mut(&Target::Floor) {
+        floor.measure(1000, &mut undelayed).await?;
+    }
+    let delay = (ROUND_TRIP_MS - (undelayed.p50() - near)).max(0.0) / 2.0;
+    proxy.delay(Duration::from_secs_f64(delay / 1000.0));
+    in_turns(&mut processes, 50).await
+}
+
+/// Measures lists with the CPU of a function with this memory; nothing unless run as root.
+async fn with_cpu_of(bench: &Bench, memory_mb: u32) -> Result<ByTarget<Samples>, Error> {
+    eprintln!("requests: lists, with the CPU of {memory_mb} MB");
+    let mut processes = start_all(bench, &bench.url, LIST).await?;
+    let limits = processes.values().map(|process| CpuLimit::new(process.function.pid(), memory_mb));
+    match limits.collect::<Option<Vec<_>>>() {
+        Some(_limits) => in_turns(&mut processes, if memory_mb < 512 { 10 } else { 30 }).await,
+        None => Ok(ByTarget::new()),
+    }
+}
+
+/// Returns logins, and by how much they take longer than the same hash alone in the same library, in ms.
+async fn logins(bench: &Bench, hash: &str) -> Result<(ByTarget<Samples>, ByTarget<f64>), Error> {
+    eprintln!("requests: logins");
+    let mut processes = start_all(bench, &bench.url, LOGIN).await?;
+    let mut logins: ByTarget<Samples> = ByTarget::new();
+    let mut beyond_hash: ByTarget<Vec<f64>> = ByTarget::new();
+    for _ in 0..LOGINS {
+        for (target, process) in &mut processes {
+            let hash = if *target == Target::FastApi { hash_in_python(hash)? } else { hash_in_rust(hash)? };
+            let samples = logins.entry(*target).or_default();
+            process.measure(1, samples).await?;
+            let beyond = samples.durations.last().map(|login| login - hash);
+            beyond_hash.entry(*target).or_default().extend(beyond);
+        }
+    }
+    Ok((logins, figures_of(&beyond_hash, |durations| median(durations.iter().copied()))))
+}
+
+fn hash_in_rust(hash: &str) -> Result<f64, Error> {
+    let start = Instant::now();
+    bcrypt::verify(PASSWORD, hash)?;
+    Ok(ms(start.elapsed()))
+}
+
+fn hash_in_python(hash: &str) -> Result<f64, Error> {
+    let mut command = Command::new(fastapi::python());
+    Ok(output(command.arg(fastapi::folder().join("hash.py")).args([PASSWORD, hash]))?.parse()?)
+}
+
+async fn add_round_trips(bench: &Bench, figures: &mut Figures) -> Result<(), Error> {
+    eprintln!("requests: round trips");
+    let mut counts = Vec::new();
+    for (name, event) in COUNTED {
+        let (mut round_trips, mut statements) = (ByTarget::new(), ByTarget::new());
+        for target in Target::answering(event) {
+            let counted = count(bench, target, event).await?;
+            round_trips.insert(target, counted[0]);
+            statements.insert(target, counted[1]);
+        }
+        counts.push((name, round_trips, statements));
+    }
+    let mut connections = ByTarget::new();
+    for target in Target::ALL {
+        let proxy = Proxy::start(&bench.url).await;
+        bench.start(proxy.url(), target, LIST).await?.answer().await?;
+        // TLS, SCRAM and the first list, whose own round trips are taken off.
+        connections.insert(target, settled(&proxy).await[0] - counts[0].1[&target]);
+    }
+    figures.add("round trips of a first connection", connections);
+    for (name, round_trips, statements) in counts {
+        figures.add(format!("round trips, {name}"), round_trips);
+        figures.add(format!("statements, {name}"), statements);
+    }
+    Ok(())
+}
+
+/// Returns the round trips and the statements of a request that is not the process's first. The connection has no TLS,
+/// which would hide the statements.
+async fn count(bench: &Bench, target: Target, event: &str) -> Result<[f64; 2], Error> {
+    let proxy = Proxy::start(&format!("{}?sslmode=disable", bench.tls.plain_url())).await;
+    let mut process = bench.start(proxy.url(), target, event).await?;
+    process.answer().await?;
+    let before = settled(&proxy).await;
+    process.measure(COUNT, &mut Samples::default()).await?;
+    let after = settled(&proxy).await;
+    Ok([0, 1].map(|which| (after[which] - before[which]) / COUNT as f64))
+}
+
+/// Returns the round trips and statements so far, with those that follow an answer.
+async fn settled(proxy: &Proxy) -> [f64; 2] {
+    sleep(Duration::from_millis(50)).await;
+    [proxy.turns() as f64, proxy.statements() as f64]
 }
