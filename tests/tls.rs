@@ -1,4 +1,4 @@
-//! TLS and SCRAM with channel binding, to a PostgreSQL whose certificate is of an authority of the test's own.
+//! TLS and SCRAM with channel binding, to a PostgreSQL with a certificate of the test's own authority.
 
 #![cfg(test)]
 
@@ -12,7 +12,7 @@ fn db(server: &Tls, host: &str, parameters: &str) -> Db {
 const IS_TLS: &str = "SELECT version FROM pg_stat_ssl WHERE pid = pg_backend_pid() AND ssl";
 
 #[tokio::test]
-async fn only_a_verified_server_is_talked_to() {
+async fn only_a_verified_server_is_accepted() {
     let server = kit::tls().await;
     for parameters in [
         "sslmode=require&channel_binding=require&sslrootcert={authority}",
@@ -23,7 +23,7 @@ async fn only_a_verified_server_is_talked_to() {
             db(&server, "localhost", parameters).query_opt(IS_TLS, &[]).await.unwrap().expect(parameters);
         assert_eq!(row.get::<_, &str>(0), "TLSv1.3", "{parameters}");
     }
-    for (host, parameters, why) in [
+    for (host, parameters, reason) in [
         (
             "localhost",
             "sslmode=require",
@@ -33,9 +33,9 @@ async fn only_a_verified_server_is_talked_to() {
         ("127.0.0.1", "sslmode=require&sslrootcert={authority}", "not valid for name"),
     ] {
         let error = db(&server, host, parameters).query("SELECT", &[]).await.unwrap_err().to_string();
-        assert!(error.contains(why), "{parameters}: {error}");
+        assert!(error.contains(reason), "{parameters}: {error}");
     }
-    // In the clear only when asked for, or to this machine.
+    // Unencrypted only with sslmode=disable, or to this machine.
     for parameters in ["sslmode=disable", ""] {
         assert!(
             db(&server, "localhost", parameters).query_opt(IS_TLS, &[]).await.unwrap().is_none(),
@@ -45,7 +45,7 @@ async fn only_a_verified_server_is_talked_to() {
 }
 
 #[tokio::test]
-async fn the_authorities_of_database_ca_are_trusted_and_no_others() {
+async fn only_the_authorities_in_database_ca_are_trusted() {
     let (server, other) = tokio::join!(kit::tls(), kit::tls());
     let pem = |server: &Tls| std::fs::read_to_string(server.authority()).unwrap();
     let is_tls = async |url: String, pem: &str| {
@@ -56,7 +56,7 @@ async fn the_authorities_of_database_ca_are_trusted_and_no_others() {
     assert_eq!(is_tls(url(), &pem(&server)).await, Ok(true));
     assert_eq!(is_tls(url(), &format!("{}{}", pem(&other), pem(&server))).await, Ok(true), "a bundle");
     assert_eq!(is_tls(url(), &pem(&server).replace('\n', "\\n")).await, Ok(true), "in one line");
-    // The file is not even looked for.
+    // DATABASE_CA takes precedence: the file is not read.
     let with_file = server.url("localhost", "sslmode=verify-full&sslrootcert=/nonexistent.pem");
     assert_eq!(is_tls(with_file, &pem(&server)).await, Ok(true));
     let refused = is_tls(url(), &pem(&other)).await.unwrap_err();
@@ -64,7 +64,7 @@ async fn the_authorities_of_database_ca_are_trusted_and_no_others() {
 }
 
 #[test]
-fn what_is_no_certificate_in_database_ca_is_told() {
+fn an_invalid_certificate_in_database_ca_is_reported() {
     for pem in ["global-bundle.pem", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----"] {
         let url = "postgresql://todo@db.example.com/todo";
         let error = Db::new(&Config::from_iter([("DATABASE_URL", url), ("DATABASE_CA", pem)])).err().unwrap();
@@ -73,7 +73,7 @@ fn what_is_no_certificate_in_database_ca_is_told() {
 }
 
 #[test]
-fn a_file_of_authorities_that_cannot_be_used_is_named() {
+fn an_unusable_sslrootcert_file_is_named() {
     for file in ["/nonexistent.pem", concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")] {
         let url = format!("postgresql://todo@db.example.com/todo?sslrootcert={file}");
         let error = Db::new(&Config::from_iter([("DATABASE_URL", url)])).err().unwrap().to_string();

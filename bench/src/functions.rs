@@ -162,7 +162,7 @@ impl World<'_> {
             // Its e-mail must be new each time.
             events::seed(self.url).await;
         }
-        let (answer, took) = function.timed(event.to_string()).await?;
+        let (answer, took) = function.invoke_timed(event.to_string()).await?;
         let answer: Value = serde_json::from_slice(&answer)?;
         match answer["statusCode"].as_u64() {
             Some(200..300) => Ok(took),

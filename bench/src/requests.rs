@@ -317,7 +317,7 @@ pub async fn newest_backend(tls: &Tls) -> Result<u32, Error> {
 /// Round trips and statements so far, those included that come after an answer.
 async fn settled(proxy: &Proxy) -> (u64, u64) {
     sleep(Duration::from_millis(50)).await;
-    (proxy.turns(), proxy.statements())
+    (proxy.round_trips(), proxy.statements())
 }
 
 /// Asks each some times in a row, and all of them over and over, because a machine is not always as fast.

@@ -172,7 +172,7 @@ impl Running {
 
     /// As [`Running::answer`], to an event of one's own; and what it answered.
     pub async fn answer_to(&mut self, event: String, status: u16) -> Result<(f64, Value), Error> {
-        let (answer, took) = self.function.timed(event).await?;
+        let (answer, took) = self.function.invoke_timed(event).await?;
         let answer: Value = serde_json::from_slice(&answer)?;
         match answer["statusCode"] == status {
             true => Ok((ms(took), answer)),

@@ -12,13 +12,13 @@ use scenarios::{addresses, crowd, cuts, lost, pressure, silence, stopped, waking
 /// Everything was answered 2xx, each after one statement more.
 #[track_caller]
 fn sent_again(outcome: Outcome) {
-    let outcome = outcome.all_succeeded();
+    let outcome = outcome.assert_all_succeeded();
     assert_eq!(outcome.resent, outcome.requests as u64, "{outcome:?}");
 }
 
 #[track_caller]
 fn late_but_well(outcome: Outcome) {
-    let outcome = outcome.all_succeeded();
+    let outcome = outcome.assert_all_succeeded();
     assert_eq!(outcome.resent, 0, "no statement is sent before there is a connection: {outcome:?}");
     assert!(outcome.slowest < Duration::from_secs(10), "{outcome:?}");
 }
@@ -58,13 +58,13 @@ async fn a_database_that_is_resumed_after_15_s_costs_time_and_no_request() {
     let (refused, silent) = tokio::join!(waking::resumed(), waking::resumed_in_silence());
     for outcome in [refused, silent] {
         assert!(outcome.slowest < shared::middleware::REQUEST_DEADLINE, "{outcome:?}");
-        assert_eq!(outcome.all_succeeded().resent, 0);
+        assert_eq!(outcome.assert_all_succeeded().resent, 0);
     }
 }
 
 #[track_caller]
 fn the_next_address_is_tried_within(seconds: f64, outcome: Outcome) {
-    let outcome = outcome.all_succeeded();
+    let outcome = outcome.assert_all_succeeded();
     assert!(outcome.slowest.as_secs_f64() < seconds, "{outcome:?}");
 }
 
@@ -98,7 +98,7 @@ async fn what_timed_out_is_told_with_its_address() {
 #[tokio::test]
 #[ignore = "needs pgbouncer"]
 async fn connections_refused_for_3_s_behind_pgbouncer_cost_time_and_no_request() {
-    waking::refused_behind_pgbouncer().await.all_succeeded();
+    waking::refused_behind_pgbouncer().await.assert_all_succeeded();
 }
 
 /// No name server of the tests' own, so that it never is.
@@ -113,43 +113,43 @@ async fn a_host_that_is_not_found_is_looked_up_until_the_deadline() {
 }
 
 #[track_caller]
-fn told_at_once(outcome: Outcome) {
+fn fails_fast(outcome: Outcome) {
     assert_eq!((outcome.requests, outcome.unavailable), (1, 1), "{outcome:?}");
     assert!(outcome.slowest < Duration::from_secs(5), "{outcome:?}");
 }
 
 #[tokio::test]
 async fn a_wrong_password_is_told_at_once() {
-    told_at_once(waking::wrong_password().await);
+    fails_fast(waking::wrong_password().await);
 }
 
 #[tokio::test]
 async fn an_unknown_database_is_told_at_once() {
-    told_at_once(waking::unknown_database().await);
+    fails_fast(waking::unknown_database().await);
 }
 
 #[tokio::test]
 async fn a_disabled_endpoint_is_told_at_once() {
-    told_at_once(waking::disabled().await);
+    fails_fast(waking::disabled().await);
 }
 
 #[tokio::test]
 async fn what_poolers_and_proxies_refuse_for_good_is_told_at_once() {
-    told_at_once(waking::quota().await);
-    told_at_once(waking::unknown_tenant().await);
-    told_at_once(waking::ssl_required().await);
-    told_at_once(waking::bouncer_config_error().await);
+    fails_fast(waking::quota().await);
+    fails_fast(waking::unknown_tenant().await);
+    fails_fast(waking::ssl_required().await);
+    fails_fast(waking::bouncer_config_error().await);
 }
 
 #[tokio::test]
 #[ignore = "needs pgbouncer"]
 async fn a_startup_parameter_that_pgbouncer_does_not_know_is_told_at_once() {
-    told_at_once(waking::unsupported_startup_parameter().await);
+    fails_fast(waking::unsupported_startup_parameter().await);
 }
 
 #[tokio::test]
 async fn direct_tls_to_a_server_that_does_not_know_it_is_told_at_once_by_name() {
-    told_at_once(waking::direct_tls_to_a_server_without().await);
+    fails_fast(waking::direct_tls_to_a_server_without().await);
     let url = format!("{}?sslmode=require&sslnegotiation=direct", kit::database().await);
     let db = shared::Db::new(&shared::Config::from_iter([("DATABASE_URL", url)])).unwrap();
     let reason = db.query("SELECT", &[]).await.unwrap_err().to_string();
@@ -169,67 +169,67 @@ async fn what_a_crowded_pooler_says_is_503_after_another_try() {
 
 #[tokio::test]
 async fn a_certificate_of_an_unknown_authority_is_told_at_once() {
-    told_at_once(waking::unknown_authority().await);
+    fails_fast(waking::unknown_authority().await);
 }
 
 #[tokio::test]
 #[ignore = "needs pgbouncer"]
 async fn a_wrong_password_is_told_at_once_by_pgbouncer() {
-    told_at_once(waking::wrong_password_of_pgbouncer().await);
+    fails_fast(waking::wrong_password_of_pgbouncer().await);
 }
 
 #[tokio::test]
 #[ignore = "needs pgbouncer"]
 async fn an_unknown_database_is_told_at_once_by_pgbouncer() {
-    told_at_once(waking::unknown_database_of_pgbouncer().await);
+    fails_fast(waking::unknown_database_of_pgbouncer().await);
 }
 
 #[tokio::test]
 async fn a_read_whose_answer_is_lost_is_sent_again() {
-    sent_again(lost::list(lost::Way::Plain).await);
-    sent_again(lost::read(lost::Way::Plain).await);
+    sent_again(lost::list(lost::ConnectionPath::Plain).await);
+    sent_again(lost::read(lost::ConnectionPath::Plain).await);
 }
 
 #[tokio::test]
 async fn a_new_task_whose_answer_is_lost_is_sent_again_and_made_once() {
-    sent_again(lost::create(lost::Way::Plain).await);
+    sent_again(lost::create(lost::ConnectionPath::Plain).await);
 }
 
 #[tokio::test]
 async fn an_update_whose_answer_is_lost_is_sent_again() {
-    sent_again(lost::update(lost::Way::Plain).await);
-    sent_again(lost::complete(lost::Way::Plain).await);
+    sent_again(lost::update(lost::ConnectionPath::Plain).await);
+    sent_again(lost::complete(lost::ConnectionPath::Plain).await);
 }
 
 #[tokio::test]
 async fn a_deletion_whose_answer_is_lost_is_sent_again_and_is_done() {
-    sent_again(lost::delete(lost::Way::Plain).await);
+    sent_again(lost::delete(lost::ConnectionPath::Plain).await);
 }
 
 #[tokio::test]
 async fn a_sign_up_whose_answer_is_lost_is_sent_again_and_makes_one_user() {
-    sent_again(lost::signup(lost::Way::Plain).await);
+    sent_again(lost::signup(lost::ConnectionPath::Plain).await);
 }
 
 #[track_caller]
 fn refused(outcome: Outcome) {
-    let outcome = outcome.nothing_was_lost_or_doubled();
+    let outcome = outcome.assert_no_loss_or_duplicates();
     assert_eq!(outcome.refused, outcome.requests, "{outcome:?}");
 }
 
 #[tokio::test]
 async fn a_sign_up_whose_answer_is_lost_with_an_email_that_somebody_has_is_409() {
-    refused(lost::signup_taken(lost::Way::Plain).await);
+    refused(lost::signup_taken(lost::ConnectionPath::Plain).await);
 }
 
 #[tokio::test]
 async fn a_login_whose_answer_is_lost_is_sent_again() {
-    sent_again(lost::login(lost::Way::Plain).await);
+    sent_again(lost::login(lost::ConnectionPath::Plain).await);
 }
 
 #[track_caller]
 fn sent_once(outcome: Outcome) {
-    let outcome = outcome.nothing_was_lost_or_doubled();
+    let outcome = outcome.assert_no_loss_or_duplicates();
     assert_eq!(outcome.unavailable, outcome.requests, "{outcome:?}");
     assert_eq!(outcome.resent, 0, "{outcome:?}");
     assert!(outcome.slowest < Duration::from_secs(5), "{outcome:?}");
@@ -237,22 +237,22 @@ fn sent_once(outcome: Outcome) {
 
 #[tokio::test]
 async fn a_toggle_whose_answer_is_lost_is_503_and_never_sent_again() {
-    sent_once(lost::toggled(lost::Way::Plain).await);
+    sent_once(lost::toggled(lost::ConnectionPath::Plain).await);
 }
 
 #[tokio::test]
 #[ignore = "needs pgbouncer"]
 async fn answers_lost_before_pgbouncer_come_to_the_same() {
-    sent_again(lost::list(lost::Way::PgBouncer).await);
-    sent_again(lost::read(lost::Way::PgBouncer).await);
-    sent_again(lost::create(lost::Way::PgBouncer).await);
-    sent_again(lost::update(lost::Way::PgBouncer).await);
-    sent_again(lost::complete(lost::Way::PgBouncer).await);
-    sent_again(lost::delete(lost::Way::PgBouncer).await);
-    sent_again(lost::signup(lost::Way::PgBouncer).await);
-    refused(lost::signup_taken(lost::Way::PgBouncer).await);
-    sent_again(lost::login(lost::Way::PgBouncer).await);
-    sent_once(lost::toggled(lost::Way::PgBouncer).await);
+    sent_again(lost::list(lost::ConnectionPath::PgBouncer).await);
+    sent_again(lost::read(lost::ConnectionPath::PgBouncer).await);
+    sent_again(lost::create(lost::ConnectionPath::PgBouncer).await);
+    sent_again(lost::update(lost::ConnectionPath::PgBouncer).await);
+    sent_again(lost::complete(lost::ConnectionPath::PgBouncer).await);
+    sent_again(lost::delete(lost::ConnectionPath::PgBouncer).await);
+    sent_again(lost::signup(lost::ConnectionPath::PgBouncer).await);
+    refused(lost::signup_taken(lost::ConnectionPath::PgBouncer).await);
+    sent_again(lost::login(lost::ConnectionPath::PgBouncer).await);
+    sent_once(lost::toggled(lost::ConnectionPath::PgBouncer).await);
 }
 
 #[tokio::test]
@@ -262,13 +262,13 @@ async fn an_insert_whose_connection_is_cut_while_it_runs_makes_one_task() {
 
 #[tokio::test]
 async fn connections_closed_while_idle_cost_nothing() {
-    let outcome = lost::closed_while_idle().await.all_succeeded();
+    let outcome = lost::closed_while_idle().await.assert_all_succeeded();
     assert_eq!(outcome.resent, 0, "{outcome:?}");
 }
 
 #[tokio::test]
 async fn after_1000_cuts_every_request_that_was_answered_2xx_is_done_once() {
-    let outcome = cuts::mixed_load(1000, lost::Way::Plain).await.nothing_was_lost_or_doubled();
+    let outcome = cuts::mixed_load(1000, lost::ConnectionPath::Plain).await.assert_no_loss_or_duplicates();
     // Toggles alone, as the scenario checks.
     assert!(outcome.unavailable > 0, "no toggle was ever lost: {outcome:?}");
     assert!(outcome.resent > 100, "few cuts hit a statement: {outcome:?}");
@@ -277,7 +277,7 @@ async fn after_1000_cuts_every_request_that_was_answered_2xx_is_done_once() {
 #[tokio::test]
 #[ignore = "needs pgbouncer"]
 async fn after_300_cuts_before_pgbouncer_too() {
-    let outcome = cuts::mixed_load(300, lost::Way::PgBouncer).await.nothing_was_lost_or_doubled();
+    let outcome = cuts::mixed_load(300, lost::ConnectionPath::PgBouncer).await.assert_no_loss_or_duplicates();
     assert!(outcome.resent > 30, "few cuts hit a statement: {outcome:?}");
 }
 
@@ -289,7 +289,7 @@ async fn an_answer_that_is_lost_for_good_is_told_as_what_nobody_knows() {
 
 #[tokio::test]
 async fn a_black_hole_costs_no_more_than_the_deadline_and_its_connections() {
-    let outcome = silence::black_hole().await.nothing_was_lost_or_doubled();
+    let outcome = silence::black_hole().await.assert_no_loss_or_duplicates();
     assert_eq!((outcome.unavailable, outcome.succeeded), (2, 4), "{outcome:?}");
     assert_eq!(outcome.resent, 0, "{outcome:?}");
     assert!(outcome.slowest <= shared::middleware::REQUEST_DEADLINE, "{outcome:?}");
@@ -334,18 +334,18 @@ async fn a_user_deleted_meanwhile_is_401_and_an_email_taken_meanwhile_409() {
 
 #[tokio::test]
 async fn a_database_that_stops_and_starts_again_costs_no_request() {
-    stopped::restarted().await.all_succeeded();
+    stopped::restarted().await.assert_all_succeeded();
 }
 
 #[tokio::test]
 async fn a_database_that_crashes_costs_no_request() {
-    stopped::crashed().await.all_succeeded();
+    stopped::crashed().await.assert_all_succeeded();
 }
 
 #[tokio::test]
 async fn two_hundred_clients_at_once_lose_nothing_and_are_answered_in_time() {
     for (pool, delay) in [(1, 0), (4, 0), (1, 5), (4, 5)] {
-        let outcome = crowd::clients(pool, Duration::from_millis(delay)).await.all_succeeded();
+        let outcome = crowd::clients(pool, Duration::from_millis(delay)).await.assert_all_succeeded();
         assert_eq!(outcome.resent, 0, "{outcome:?}");
         assert!(outcome.slowest < shared::middleware::REQUEST_DEADLINE, "{outcome:?}");
     }
@@ -353,7 +353,7 @@ async fn two_hundred_clients_at_once_lose_nothing_and_are_answered_in_time() {
 
 #[tokio::test]
 async fn two_hundred_logins_at_once_are_answered_in_time() {
-    let outcome = crowd::logins().await.all_succeeded();
+    let outcome = crowd::logins().await.assert_all_succeeded();
     assert!(outcome.slowest < shared::middleware::REQUEST_DEADLINE, "{outcome:?}");
 }
 

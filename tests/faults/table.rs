@@ -4,7 +4,7 @@
 //! cargo run -p tests --example faults
 //! ```
 //!
-//! It needs PgBouncer (Debian's package is `pgbouncer`), and takes some minutes. Where something is lost or doubled it
+//! It needs PgBouncer (Debian's package is `pgbouncer`), and takes some minutes. Where something is lost or duplicated it
 //! panics.
 
 #![expect(
@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use kit::{
     Outcome, PgBouncer, Proxy,
-    faults::{self, Missed, frozen, ten_through_one},
+    faults::{self, CloseNotice, frozen, ten_functions_on_one_connection},
 };
 use scenarios::{addresses, crowd, cuts, lost, pressure, silence, stopped, waking};
 
@@ -28,13 +28,13 @@ use scenarios::{addresses, crowd, cuts, lost, pressure, silence, stopped, waking
 async fn main() {
     let tasks = kit::binary("tasks");
     let tasks = tasks.to_str().unwrap();
-    println!("| fault | requests | 2xx | 4xx | 503 | slowest | sent again | lost | doubled |");
+    println!("| fault | requests | 2xx | 4xx | 503 | slowest | sent again | lost | duplicated |");
     println!("|---|--:|--:|--:|--:|--:|--:|--:|--:|");
-    print(frozen(tasks, faults::Way::Plain, Missed::Nothing).await);
-    print(frozen(tasks, faults::Way::Tls, Missed::Nothing).await);
-    print(frozen(tasks, faults::Way::PgBouncer, Missed::Nothing).await);
-    print(frozen(tasks, faults::Way::Plain, Missed::TheEnd).await);
-    print(frozen(tasks, faults::Way::Tls, Missed::TheEnd).await);
+    print(frozen(tasks, faults::ConnectionPath::Plain, CloseNotice::Received).await);
+    print(frozen(tasks, faults::ConnectionPath::Tls, CloseNotice::Received).await);
+    print(frozen(tasks, faults::ConnectionPath::PgBouncer, CloseNotice::Received).await);
+    print(frozen(tasks, faults::ConnectionPath::Plain, CloseNotice::Lost).await);
+    print(frozen(tasks, faults::ConnectionPath::Tls, CloseNotice::Lost).await);
     print(lost::closed_while_idle().await);
     print(waking::refused().await);
     print(waking::closed().await);
@@ -68,29 +68,29 @@ async fn main() {
     for (whose, message) in waking::CROWDED {
         print(waking::crowded(whose, message).await);
     }
-    for way in [lost::Way::Plain, lost::Way::PgBouncer] {
-        print(lost::list(way).await);
-        print(lost::read(way).await);
-        print(lost::create(way).await);
-        print(lost::update(way).await);
-        print(lost::complete(way).await);
-        print(lost::delete(way).await);
-        print(lost::toggled(way).await);
-        print(lost::signup(way).await);
-        print(lost::signup_taken(way).await);
-        print(lost::login(way).await);
+    for via in [lost::ConnectionPath::Plain, lost::ConnectionPath::PgBouncer] {
+        print(lost::list(via).await);
+        print(lost::read(via).await);
+        print(lost::create(via).await);
+        print(lost::update(via).await);
+        print(lost::complete(via).await);
+        print(lost::delete(via).await);
+        print(lost::toggled(via).await);
+        print(lost::signup(via).await);
+        print(lost::signup_taken(via).await);
+        print(lost::login(via).await);
     }
     print(lost::cut_while_inserting().await);
     print(lost::for_good().await);
-    print(cuts::mixed_load(1000, lost::Way::Plain).await);
-    print(cuts::mixed_load(300, lost::Way::PgBouncer).await);
+    print(cuts::mixed_load(1000, lost::ConnectionPath::Plain).await);
+    print(cuts::mixed_load(300, lost::ConnectionPath::PgBouncer).await);
     print(silence::black_hole().await);
     print(pressure::statement_timeout().await);
     print(pressure::deadlock().await);
     print(pressure::serialization_failure().await);
     print(pressure::email_taken_meanwhile().await);
     print(pressure::user_deleted_meanwhile().await);
-    print(ten_through_one(tasks).await);
+    print(ten_functions_on_one_connection(tasks).await);
     for delay in [Duration::ZERO, Duration::from_millis(5)] {
         for pool in [1, 4] {
             print(crowd::clients(pool, delay).await);
@@ -108,21 +108,22 @@ async fn main() {
     for ((request, plain), (_, through)) in plain.iter().zip(through.await) {
         println!("| {request} | {plain} | {through} |");
     }
-    for way in [faults::Way::Plain, faults::Way::Tls, faults::Way::PgBouncer] {
-        let trips = faults::round_trips(tasks, way).await;
-        println!("\nThe function tasks, {way:?}: {trips} round trips in 100 lists.");
+    for via in [faults::ConnectionPath::Plain, faults::ConnectionPath::Tls, faults::ConnectionPath::PgBouncer]
+    {
+        let trips = faults::round_trips(tasks, via).await;
+        println!("\nThe function tasks, {via:?}: {trips} round trips in 100 lists.");
     }
-    for way in [faults::Way::Plain, faults::Way::Tls] {
-        let (trips, version) = faults::round_trips_of_a_cold_start(tasks, way).await;
+    for via in [faults::ConnectionPath::Plain, faults::ConnectionPath::Tls] {
+        let (trips, version) = faults::cold_start_round_trips(tasks, via).await;
         println!(
-            "\nThe function tasks, {way:?}: {trips} round trips to connect (PostgreSQL {}).",
+            "\nThe function tasks, {via:?}: {trips} round trips to connect (PostgreSQL {}).",
             version / 10_000
         );
     }
 }
 
 fn print(outcome: Outcome) {
-    let Outcome { fault, requests, succeeded, refused, unavailable, slowest, resent, lost, doubled } =
+    let Outcome { fault, requests, succeeded, refused, unavailable, slowest, resent, lost, duplicated } =
         &outcome;
     // Two figures: the rest is the machine's mood.
     let slowest = match slowest.as_secs_f64() {
@@ -130,7 +131,7 @@ fn print(outcome: Outcome) {
         seconds => format!("{:.0} ms", seconds * 1000.0),
     };
     println!(
-        "| {fault} | {requests} | {succeeded} | {refused} | {unavailable} | {slowest} | {resent} | {lost} | {doubled} |"
+        "| {fault} | {requests} | {succeeded} | {refused} | {unavailable} | {slowest} | {resent} | {lost} | {duplicated} |"
     );
-    outcome.nothing_was_lost_or_doubled();
+    outcome.assert_no_loss_or_duplicates();
 }

@@ -12,7 +12,7 @@ use kit::{Cut, Outcome, PgBouncer, Proxy};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
-use super::{api, lost::Way, sql, until};
+use super::{api, lost::ConnectionPath, sql, until};
 use kit::{Answer, Api, PASSWORD, User};
 
 const WORKERS: usize = 12;
@@ -21,7 +21,7 @@ const MOST_TASKS: usize = 15;
 
 /// Cuts connections so many times, at random moments, while workers sign up, log in and change their users' tasks. Each
 /// knows from its answers what there must be.
-pub async fn mixed_load(cuts: usize, way: Way) -> Outcome {
+pub async fn mixed_load(cuts: usize, via: ConnectionPath) -> Outcome {
     let seed = std::env::var("FAULTS_SEED").ok().and_then(|seed| seed.parse().ok());
     let seed = seed.unwrap_or_else(|| fastrand::u64(..));
     // Captured, and so shown only by a test that fails.
@@ -29,9 +29,9 @@ pub async fn mixed_load(cuts: usize, way: Way) -> Outcome {
     let mut rng = Rng::with_seed(seed);
 
     let database = kit::database().await;
-    let (pgbouncer, before) = match way {
-        Way::Plain => (None, ""),
-        Way::PgBouncer => {
+    let (pgbouncer, before) = match via {
+        ConnectionPath::Plain => (None, ""),
+        ConnectionPath::PgBouncer => {
             (Some(PgBouncer::start(&database, 1, 100).await), ", before PgBouncer with one connection")
         }
     };
@@ -60,7 +60,7 @@ pub async fn mixed_load(cuts: usize, way: Way) -> Outcome {
     }));
     tokio::join!(cutting, working);
 
-    let mut outcome = Outcome::of(format!("{cuts} cuts at random moments of a mixed load{before}"));
+    let mut outcome = Outcome::new(format!("{cuts} cuts at random moments of a mixed load{before}"));
     let mut needed = 0;
     for worker in &mut workers {
         needed += worker.statements;
@@ -78,7 +78,7 @@ async fn cut_at_random(proxy: &Proxy, rng: &mut Rng, cuts: usize) {
         proxy.delay(Duration::from_millis(if number % 100 < 80 { 0 } else { 1 }));
         sleep(Duration::from_millis(rng.u64(..12))).await;
         // Or nobody would ever come as far as a statement.
-        until(async || proxy.open() >= WORKERS / 2).await;
+        until(async || proxy.open_connections() >= WORKERS / 2).await;
         let how = if rng.bool() { Cut::Fin } else { Cut::Rst };
         if rng.u8(..4) == 0 {
             proxy.lose_answer(rng.usize(..3), how);
@@ -294,12 +294,12 @@ async fn compare(database: &str, workers: &[Worker], outcome: &mut Outcome) {
     let mut users = rows("SELECT email || id FROM users").await;
     let mut tasks = rows("SELECT title || id FROM tasks").await;
     for known in workers.iter().flat_map(|worker| &worker.users) {
-        outcome.found(users.remove(&format!("{}{}", known.user.email, known.user.id)).unwrap_or(0));
+        outcome.record_writes(users.remove(&format!("{}{}", known.user.email, known.user.id)).unwrap_or(0));
         for (id, task) in &known.tasks {
-            outcome.found(tasks.remove(&format!("{}{id}", task.title)).unwrap_or(0));
+            outcome.record_writes(tasks.remove(&format!("{}{id}", task.title)).unwrap_or(0));
         }
     }
     // What is left was answered otherwise, or made twice.
-    outcome.doubled += users.len() + tasks.len();
+    outcome.duplicated += users.len() + tasks.len();
     assert!(users.is_empty() && tasks.is_empty(), "nobody was told of {users:?} and {tasks:?}");
 }

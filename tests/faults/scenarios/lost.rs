@@ -9,7 +9,7 @@ use kit::{Answer, PASSWORD};
 
 /// Where an answer is lost: between the functions and PostgreSQL, or between them and PgBouncer.
 #[derive(Clone, Copy)]
-pub enum Way {
+pub enum ConnectionPath {
     Plain,
     PgBouncer,
 }
@@ -25,16 +25,18 @@ struct Losing {
 }
 
 impl Losing {
-    async fn new(what: &str, way: Way) -> Self {
+    async fn new(what: &str, via: ConnectionPath) -> Self {
         let database = kit::database().await;
-        let (pgbouncer, before) = match way {
-            Way::Plain => (None, ""),
-            Way::PgBouncer => (Some(PgBouncer::start(&database, 1, 100).await), ", before PgBouncer"),
+        let (pgbouncer, before) = match via {
+            ConnectionPath::Plain => (None, ""),
+            ConnectionPath::PgBouncer => {
+                (Some(PgBouncer::start(&database, 1, 100).await), ", before PgBouncer")
+            }
         };
         let proxy = Proxy::start(pgbouncer.as_ref().map_or(&database, PgBouncer::url)).await;
         let world = World::through(proxy, &database).await;
         let sql = world.sql().await;
-        let outcome = Outcome::of(format!("answer lost: {what}{before}"));
+        let outcome = Outcome::new(format!("answer lost: {what}{before}"));
         Self { world, sql, outcome, round: 0, _pgbouncer: pgbouncer }
     }
 
@@ -67,7 +69,7 @@ impl Losing {
                 );
                 self.outcome.resent += (proxy.statements() - before).saturating_sub(statements as u64);
                 let found = check(&self, &prepared, &answer).await;
-                self.outcome.found(found);
+                self.outcome.record_writes(found);
             }
         }
         self.outcome
@@ -82,8 +84,8 @@ impl Losing {
     }
 }
 
-pub async fn list(way: Way) -> Outcome {
-    Losing::new("GET /tasks", way)
+pub async fn list(via: ConnectionPath) -> Outcome {
+    Losing::new("GET /tasks", via)
         .await
         .each(
             1,
@@ -98,8 +100,8 @@ pub async fn list(way: Way) -> Outcome {
         .await
 }
 
-pub async fn create(way: Way) -> Outcome {
-    Losing::new("POST /tasks", way)
+pub async fn create(via: ConnectionPath) -> Outcome {
+    Losing::new("POST /tasks", via)
         .await
         .each(
             1,
@@ -116,8 +118,8 @@ pub async fn create(way: Way) -> Outcome {
         .await
 }
 
-pub async fn update(way: Way) -> Outcome {
-    Losing::new("PUT /tasks/{id}", way)
+pub async fn update(via: ConnectionPath) -> Outcome {
+    Losing::new("PUT /tasks/{id}", via)
         .await
         .each(
             1,
@@ -133,8 +135,8 @@ pub async fn update(way: Way) -> Outcome {
         .await
 }
 
-pub async fn complete(way: Way) -> Outcome {
-    Losing::new("PATCH /tasks/{id}/complete with a body", way)
+pub async fn complete(via: ConnectionPath) -> Outcome {
+    Losing::new("PATCH /tasks/{id}/complete with a body", via)
         .await
         .each(
             1,
@@ -150,8 +152,8 @@ pub async fn complete(way: Way) -> Outcome {
         .await
 }
 
-pub async fn delete(way: Way) -> Outcome {
-    Losing::new("DELETE /tasks/{id}", way)
+pub async fn delete(via: ConnectionPath) -> Outcome {
+    Losing::new("DELETE /tasks/{id}", via)
         .await
         .each(
             1,
@@ -165,8 +167,8 @@ pub async fn delete(way: Way) -> Outcome {
 }
 
 /// The only request that must not be sent again: it is answered 503.
-pub async fn toggled(way: Way) -> Outcome {
-    Losing::new("PATCH /tasks/{id}/complete, a toggle", way)
+pub async fn toggled(via: ConnectionPath) -> Outcome {
+    Losing::new("PATCH /tasks/{id}/complete, a toggle", via)
         .await
         .each(
             1,
@@ -180,8 +182,8 @@ pub async fn toggled(way: Way) -> Outcome {
         .await
 }
 
-pub async fn read(way: Way) -> Outcome {
-    Losing::new("GET /tasks/{id}", way)
+pub async fn read(via: ConnectionPath) -> Outcome {
+    Losing::new("GET /tasks/{id}", via)
         .await
         .each(
             1,
@@ -192,8 +194,8 @@ pub async fn read(way: Way) -> Outcome {
         .await
 }
 
-pub async fn signup(way: Way) -> Outcome {
-    Losing::new("POST /auth/signup", way)
+pub async fn signup(via: ConnectionPath) -> Outcome {
+    Losing::new("POST /auth/signup", via)
         .await
         .each(
             2,
@@ -212,8 +214,8 @@ pub async fn signup(way: Way) -> Outcome {
         .await
 }
 
-pub async fn signup_taken(way: Way) -> Outcome {
-    Losing::new("POST /auth/signup with an e-mail that somebody has", way)
+pub async fn signup_taken(via: ConnectionPath) -> Outcome {
+    Losing::new("POST /auth/signup with an e-mail that somebody has", via)
         .await
         .each(
             2,
@@ -232,8 +234,8 @@ pub async fn signup_taken(way: Way) -> Outcome {
         .await
 }
 
-pub async fn login(way: Way) -> Outcome {
-    Losing::new("POST /auth/login", way)
+pub async fn login(via: ConnectionPath) -> Outcome {
+    Losing::new("POST /auth/login", via)
         .await
         .each(
             1,
@@ -251,7 +253,7 @@ pub async fn login(way: Way) -> Outcome {
 pub async fn for_good() -> Outcome {
     let world = World::new().await;
     let sql = world.sql().await;
-    let mut outcome = Outcome::of("answer lost, and then no connection for 17 s");
+    let mut outcome = Outcome::new("answer lost, and then no connection for 17 s");
     for (is_read, code) in [(true, "database_unavailable"), (false, "outcome_unknown")] {
         world.api.get("/tasks").by(&world.ada).send().await;
         world.proxy.refuse().await;
@@ -264,7 +266,7 @@ pub async fn for_good() -> Outcome {
             }
         };
         assert_eq!((answer.status, answer.code()), (503, code));
-        world.proxy.pass();
+        world.proxy.restore();
     }
     assert_eq!(count(&sql, "tasks").await, 1);
     outcome
@@ -274,7 +276,7 @@ pub async fn for_good() -> Outcome {
 pub async fn cut_while_inserting() -> Outcome {
     let world = World::new().await;
     let sql = world.sql().await;
-    let mut outcome = Outcome::of("connection cut while an INSERT runs");
+    let mut outcome = Outcome::new("connection cut while an INSERT runs");
     for (how, title) in [(Cut::Fin, "first"), (Cut::Rst, "second")] {
         world.api.get("/tasks").by(&world.ada).send().await;
         let before = world.proxy.statements();
@@ -287,9 +289,9 @@ pub async fn cut_while_inserting() -> Outcome {
         waiting(&observer, 2).await;
         sql.batch_execute("COMMIT").await.unwrap();
         let (answer, took) = request.await.unwrap();
-        outcome.note(answer.status, took);
+        outcome.record(answer.status, took);
         waiting(&observer, 0).await;
-        outcome.found(count(&observer, &format!("tasks WHERE title = '{title}'")).await);
+        outcome.record_writes(count(&observer, &format!("tasks WHERE title = '{title}'")).await);
         outcome.resent += world.proxy.statements() - before - 1;
     }
     outcome
@@ -300,12 +302,12 @@ pub async fn closed_while_idle() -> Outcome {
     let world = World::new().await;
     let sql = world.sql().await;
     let before = world.proxy.statements();
-    let mut outcome = Outcome::of("57P01, idle connections closed by the server");
+    let mut outcome = Outcome::new("57P01, idle connections closed by the server");
     for _ in 0..50 {
         close_connections(&sql).await;
-        until(async || world.proxy.open() == 0).await;
+        until(async || world.proxy.open_connections() == 0).await;
         let answer = outcome.answer(world.api.get("/tasks").by(&world.ada).send()).await;
-        outcome.found(i64::from(answer.body == json!([])));
+        outcome.record_writes(i64::from(answer.body == json!([])));
     }
     outcome.resent = world.proxy.statements() - before - 50;
     outcome

@@ -20,13 +20,13 @@ const REQUESTS: usize = 12;
 pub async fn refused() -> Outcome {
     let world = World::new().await;
     world.proxy.refuse().await;
-    wakes("connections refused for 3 s", &world, ASLEEP, || world.proxy.pass()).await
+    wakes("connections refused for 3 s", &world, ASLEEP, || world.proxy.restore()).await
 }
 
 pub async fn closed() -> Outcome {
     let world = World::new().await;
     world.proxy.close_new();
-    wakes("connections closed before a word, for 3 s", &world, ASLEEP, || world.proxy.pass()).await
+    wakes("connections closed before a word, for 3 s", &world, ASLEEP, || world.proxy.restore()).await
 }
 
 /// A server that is told to shut down once its sessions have ended takes no others.
@@ -43,9 +43,9 @@ pub async fn starting_or_stopping() -> Outcome {
         error().await.is_some_and(|error| error.code().is_some_and(|code| code.code() == "57P03"))
     })
     .await;
-    world.proxy.lead_to(&url);
+    world.proxy.set_target(&url);
     wakes("57P03, the server is starting up or shutting down, for 3 s", &world, ASLEEP, || {
-        world.proxy.lead_to(&world.database);
+        world.proxy.set_target(&world.database);
     })
     .await
 }
@@ -65,22 +65,22 @@ pub async fn supavisor_without_database() -> Outcome {
 
 async fn passing(whose: &str, state: &str, message: &str) -> Outcome {
     let world = World::new().await;
-    world.proxy.lead_to(&says(state, message).await);
+    world.proxy.set_target(&says(state, message).await);
     let fault = format!("{whose} {state} \"{message}\" for 3 s");
-    wakes(&fault, &world, ASLEEP, || world.proxy.lead_to(&world.database)).await
+    wakes(&fault, &world, ASLEEP, || world.proxy.set_target(&world.database)).await
 }
 
 /// Refused, and silent: a server that resumes may be either.
 pub async fn resumed() -> Outcome {
     let world = World::new().await;
     world.proxy.refuse().await;
-    wakes("connections refused for 15 s", &world, PAUSED, || world.proxy.pass()).await
+    wakes("connections refused for 15 s", &world, PAUSED, || world.proxy.restore()).await
 }
 
 pub async fn resumed_in_silence() -> Outcome {
     let world = World::new().await;
     world.proxy.black_hole();
-    wakes("a server that says nothing for 15 s", &world, PAUSED, || world.proxy.pass()).await
+    wakes("a server that says nothing for 15 s", &world, PAUSED, || world.proxy.restore()).await
 }
 
 /// PgBouncer tries again once a second here (docs/operations.md).
@@ -91,11 +91,11 @@ pub async fn refused_behind_pgbouncer() -> Outcome {
     let world = World::through(Proxy::start(pgbouncer.url()).await, &database).await;
     behind.refuse().await;
     behind.cut(Cut::Fin);
-    super::until(async || behind.open() == 0).await;
-    let mut outcome = Outcome::of("connections refused for 3 s behind PgBouncer");
+    super::until(async || behind.open_connections() == 0).await;
+    let mut outcome = Outcome::new("connections refused for 3 s behind PgBouncer");
     let waking = async {
         sleep(ASLEEP).await;
-        behind.pass();
+        behind.restore();
     };
     tokio::join!(world.crowd(&world.api, REQUESTS, &mut outcome), waking);
     assert!(outcome.slowest > ASLEEP, "it was awake: {outcome:?}");
@@ -103,7 +103,7 @@ pub async fn refused_behind_pgbouncer() -> Outcome {
 }
 
 async fn wakes(fault: &str, world: &World, asleep: Duration, wake: impl FnOnce()) -> Outcome {
-    let mut outcome = Outcome::of(fault);
+    let mut outcome = Outcome::new(fault);
     let before = world.proxy.statements();
     let api = world.cold();
     let waking = async {
@@ -117,10 +117,10 @@ async fn wakes(fault: &str, world: &World, asleep: Duration, wake: impl FnOnce()
 }
 
 /// One request, for which one connection was tried.
-async fn told_at_once(fault: &str, url: &str) -> Outcome {
+async fn fails_fast(fault: &str, url: &str) -> Outcome {
     let healthy = World::new().await;
     let proxy = Proxy::start(url).await;
-    let mut outcome = Outcome::of(fault);
+    let mut outcome = Outcome::new(fault);
     outcome.answer(api(proxy.url(), 4).get("/tasks").by(&healthy.ada).send()).await;
     assert_eq!(proxy.connections(), 1, "{fault}: connections were tried");
     outcome
@@ -132,25 +132,25 @@ fn with_password(url: &str, password: &str) -> String {
 }
 
 pub async fn wrong_password() -> Outcome {
-    told_at_once("wrong password", &with_password(&kit::database().await, "wrong")).await
+    fails_fast("wrong password", &with_password(&kit::database().await, "wrong")).await
 }
 
 pub async fn unknown_database() -> Outcome {
-    told_at_once("unknown database", &(kit::database().await + "_not")).await
+    fails_fast("unknown database", &(kit::database().await + "_not")).await
 }
 
 pub async fn disabled() -> Outcome {
     let url = says("XX000", "The endpoint is disabled. Enable it using the API and retry.").await;
-    told_at_once("Neon's XX000 \"endpoint is disabled\"", &url).await
+    fails_fast("Neon's XX000 \"endpoint is disabled\"", &url).await
 }
 
 pub async fn quota() -> Outcome {
     let url = says("XX000", "Your project has exceeded the data transfer quota.").await;
-    told_at_once("Neon's XX000 \"exceeded the data transfer quota\"", &url).await
+    fails_fast("Neon's XX000 \"exceeded the data transfer quota\"", &url).await
 }
 
 pub async fn unknown_tenant() -> Outcome {
-    told_at_once(
+    fails_fast(
         "Supavisor's XX000 \"Tenant or user not found\"",
         &says("XX000", "Tenant or user not found").await,
     )
@@ -158,11 +158,11 @@ pub async fn unknown_tenant() -> Outcome {
 }
 
 pub async fn ssl_required() -> Outcome {
-    told_at_once("PgBouncer's 08P01 \"SSL required\"", &says("08P01", "SSL required").await).await
+    fails_fast("PgBouncer's 08P01 \"SSL required\"", &says("08P01", "SSL required").await).await
 }
 
 pub async fn bouncer_config_error() -> Outcome {
-    told_at_once("PgBouncer's 08P01 \"bouncer config error\"", &says("08P01", "bouncer config error").await)
+    fails_fast("PgBouncer's 08P01 \"bouncer config error\"", &says("08P01", "bouncer config error").await)
         .await
 }
 
@@ -170,13 +170,13 @@ pub async fn bouncer_config_error() -> Outcome {
 pub async fn unsupported_startup_parameter() -> Outcome {
     let pgbouncer = PgBouncer::start(&kit::database().await, 1, 100).await;
     let url = format!("{}?options=-c%20statement_timeout%3D8000", pgbouncer.url());
-    told_at_once("08P01 \"unsupported startup parameter\", PgBouncer", &url).await
+    fails_fast("08P01 \"unsupported startup parameter\", PgBouncer", &url).await
 }
 
 /// PostgreSQL knows it since version 17. That of the test is older, or else has no TLS and does not know it either.
 pub async fn direct_tls_to_a_server_without() -> Outcome {
     let url = format!("{}?sslmode=require&sslnegotiation=direct", kit::database().await);
-    told_at_once("sslnegotiation=direct to a server that does not know it", &url).await
+    fails_fast("sslnegotiation=direct to a server that does not know it", &url).await
 }
 
 /// How poolers and proxies say that there are too many connections.
@@ -192,7 +192,7 @@ pub async fn crowded(whose: &str, message: &str) -> Outcome {
     let world = World::new().await;
     let proxy = Proxy::start(&says("XX000", message).await).await;
     let api = api(proxy.url(), 4);
-    let mut outcome = Outcome::of(format!("{whose} XX000 \"{message}\""));
+    let mut outcome = Outcome::new(format!("{whose} XX000 \"{message}\""));
     outcome.answer(api.get("/tasks").by(&world.ada).send()).await;
     assert_eq!((proxy.connections(), outcome.unavailable), (2, 1), "{outcome:?}");
     outcome
@@ -200,17 +200,17 @@ pub async fn crowded(whose: &str, message: &str) -> Outcome {
 
 pub async fn unknown_authority() -> Outcome {
     let server = kit::tls().await;
-    told_at_once("a certificate of an unknown authority", &server.url("localhost", "sslmode=require")).await
+    fails_fast("a certificate of an unknown authority", &server.url("localhost", "sslmode=require")).await
 }
 
 pub async fn wrong_password_of_pgbouncer() -> Outcome {
     let pgbouncer = PgBouncer::start(&kit::database().await, 1, 100).await;
-    told_at_once("wrong password, PgBouncer", &with_password(pgbouncer.url(), "wrong")).await
+    fails_fast("wrong password, PgBouncer", &with_password(pgbouncer.url(), "wrong")).await
 }
 
 pub async fn unknown_database_of_pgbouncer() -> Outcome {
     let pgbouncer = PgBouncer::start(&kit::database().await, 1, 100).await;
-    told_at_once("unknown database, PgBouncer", &format!("{}_not", pgbouncer.url())).await
+    fails_fast("unknown database, PgBouncer", &format!("{}_not", pgbouncer.url())).await
 }
 
 /// What PostgreSQL itself cannot be made to say: answers every connection as a pooler or proxy does when there is none to be
