@@ -55,7 +55,7 @@ struct Arguments {
     /// Create or reset the demo user and task that the files in events/ use
     #[arg(long)]
     seed: bool,
-    /// Let containers on this network interface reach the database, and write env.json for `sam local`
+    /// Let containers on this network interface (docker0 by default) reach the database, and write env.json for SAM
     #[arg(long, value_name = "INTERFACE", num_args = 0..=1, require_equals = true, default_missing_value = "docker0")]
     docker: Option<String>,
     /// Folder for the data, PostgreSQL's log, the generated secret and env.json [default: .postgres]
@@ -163,7 +163,7 @@ fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
     })
 }
 
-/// Resolves with the error when the server exits; never without a server.
+/// Resolves with an error when the server exits. Without a server it never resolves.
 async fn server_exit(server: &mut Option<Server>) -> dev_postgres::Error {
     match server {
         Some(server) => server.wait_for_exit().await,
@@ -258,13 +258,13 @@ fn welcome(address: SocketAddr, database: &str, sam: &str) -> std::io::Result<()
     let account = format!(r#"{{"email": "{email}", "password": "correct horse battery staple"}}"#);
     let json = "-H 'Content-Type: application/json'";
     let token = r#"sed 's/.*"access_token":"\([^"]*\)".*/\1/'"#;
-    // A single write, so that a program that reads the output gets all of it at once.
+    // A single write, so that a program that reads the output, such as .ci/with-dev, gets all of it at once.
     std::io::stdout().write_all(
         format!(
             "
-serverless-todo runs at {url} (stop it with Ctrl-C)
-Open that page to use it, or {url}/docs for the API documentation
-Database: {database}
+serverless-todo is at {url} (Ctrl-C stops it)
+Open it in a browser to use it. The API documentation is at {url}/docs
+The database is {database}
 {sam}
 Sign up, log in and add a task:
 

@@ -83,9 +83,9 @@ impl Dev {
         (head.split(' ').nth(1).unwrap().parse().unwrap(), serde_json::from_str(body).unwrap())
     }
 
+    /// Sends a signal and waits until the process has ended.
     fn signal(&mut self, signal: &str) -> ExitStatus {
-        let pid = self.process.id().to_string();
-        assert!(Command::new("kill").args([&format!("-{signal}"), &pid]).status().unwrap().success());
+        kit::signal(self.process.id(), signal);
         self.process.wait().unwrap()
     }
 }
@@ -132,8 +132,9 @@ fn command_lines() -> Vec<String> {
 
 /// Runs `cargo dev`, which must exit with an error within 30 s, and returns its stderr.
 fn startup_error(folder: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> String {
-    let started = Instant::now();
     let mut process = command(folder, arguments, variables).spawn().unwrap();
+    // Started after `command`, which may build the binary.
+    let started = Instant::now();
     while process.try_wait().unwrap().is_none() {
         if started.elapsed() > Duration::from_secs(30) {
             let _ = process.kill();

@@ -338,7 +338,7 @@ impl Link {
                 () = self.to_server.due() => self.to_server.write(&mut self.server).await?,
                 () = self.to_client.due() => self.to_client.write(&mut self.client).await?,
             }
-            if self.to_server.is_done() || self.to_client.is_done() {
+            if self.to_server.is_done || self.to_client.is_done {
                 return Ok(());
             }
         }
@@ -376,6 +376,7 @@ struct Queue {
     chunks: VecDeque<(Instant, Vec<u8>)>,
     /// True if the sender has closed its side. The last chunk is then empty.
     ends: bool,
+    /// True if the receiver has got the end. PostgreSQL and its clients send nothing more after that.
     is_done: bool,
 }
 
@@ -402,11 +403,6 @@ impl Queue {
             Some((_, chunk)) => receiver.write_all(&chunk).await,
             None => Ok(()),
         }
-    }
-
-    /// True if one side has closed: PostgreSQL and its clients send nothing after that.
-    fn is_done(&self) -> bool {
-        self.is_done
     }
 }
 
