@@ -1,4 +1,4 @@
-//! What the fuzz targets of `fuzz` found or learnt from, in order, as they send it.
+//! Runs the fuzz targets' checks on their stored corpus.
 
 #![cfg(test)]
 
@@ -6,7 +6,7 @@ use std::{fs, path::Path};
 
 use kit::fuzz::{self, Events};
 
-/// Name and content of each file that is kept for a target.
+/// Returns the path and content of each corpus file of a target, sorted by path.
 fn corpus(target: &str) -> Vec<(String, Vec<u8>)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus").join(target);
     let files = fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
@@ -18,8 +18,8 @@ fn corpus(target: &str) -> Vec<(String, Vec<u8>)> {
 }
 
 #[tokio::test]
-async fn no_event_of_the_corpus_has_an_answer_that_breaks_a_promise() {
-    let mut events = Events::of(dev::routes).await;
+async fn every_event_in_the_corpus_gets_a_valid_answer() {
+    let mut events = Events::new(dev::routes).await;
     for (name, input) in corpus("event") {
         eprintln!("{name}");
         events.send(&input).await;
@@ -31,7 +31,7 @@ async fn no_event_of_the_corpus_has_an_answer_that_breaks_a_promise() {
 }
 
 #[test]
-fn of_the_tokens_in_the_corpus_those_that_are_named_good_are_taken() {
+fn only_corpus_tokens_named_good_are_accepted() {
     for (name, input) in corpus("token") {
         assert_eq!(fuzz::token(&input).is_some(), name.contains("/good-"), "{name}");
     }

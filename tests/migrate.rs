@@ -1,4 +1,4 @@
-//! Migrations by way of a PgBouncer.
+//! Migrations through PgBouncer.
 
 #![cfg(test)]
 
@@ -10,7 +10,7 @@ use kit::PgBouncer;
 use tokio::sync::OnceCell;
 use tokio_postgres::{Client, NoTls};
 
-/// The number that every version locks.
+/// The key of the advisory lock, which must never change.
 const LOCK: i64 = 0x746f_646f_6d69_6772;
 
 const SHORT: Duration = Duration::from_millis(300);
@@ -21,7 +21,7 @@ async fn connect(url: &str) -> Client {
     client
 }
 
-/// Makes an empty database on a server that these tests share, and returns its URL.
+/// Creates an empty database on a server that these tests share, and returns its URL.
 async fn empty() -> String {
     static SERVER: OnceCell<Server> = OnceCell::const_new();
     static MADE: AtomicU32 = AtomicU32::new(0);
@@ -32,13 +32,13 @@ async fn empty() -> String {
     server.url(&name)
 }
 
-async fn history(url: &str) -> i64 {
+async fn history_length(url: &str) -> i64 {
     let sql = "SELECT count(*) FROM refinery_schema_history";
     connect(url).await.query_one(sql, &[]).await.unwrap().get(0)
 }
 
-/// How many sessions hold the lock or wait for it.
-async fn at_the_lock(url: &str) -> i64 {
+/// Counts the sessions that hold the lock or wait for it.
+async fn lock_sessions(url: &str) -> i64 {
     let sql = format!(
         "SELECT count(*) FROM pg_locks JOIN pg_database d ON d.oid = database
          WHERE datname = current_database() AND locktype = 'advisory' AND (classid::bigint << 32) | objid::bigint = {LOCK}"
@@ -46,14 +46,14 @@ async fn at_the_lock(url: &str) -> i64 {
     connect(url).await.query_one(&sql, &[]).await.unwrap().get(0)
 }
 
-async fn in_transactions(url: &str) -> i64 {
+async fn idle_transactions(url: &str) -> i64 {
     let sql = "SELECT count(*) FROM pg_stat_activity
                WHERE datname = current_database() AND state LIKE 'idle in transaction%'";
     connect(url).await.query_one(sql, &[]).await.unwrap().get(0)
 }
 
-/// Clients that use the pooler's connections in turns, until this is dropped.
-fn noise(url: &str, clients: usize) -> tokio::task::JoinSet<()> {
+/// Starts clients that share the pooler's connections until the set is dropped.
+fn start_load(url: &str, clients: usize) -> tokio::task::JoinSet<()> {
     (0..clients)
         .map(|_| {
             let url = url.to_owned();
@@ -71,49 +71,49 @@ fn noise(url: &str, clients: usize) -> tokio::task::JoinSet<()> {
 
 #[tokio::test]
 #[ignore = "needs pgbouncer"]
-async fn an_empty_database_is_migrated_through_one_connection_or_four_that_others_use_too() {
+async fn an_empty_database_is_migrated_through_a_shared_pool() {
     for (connections, others) in [(1, 0), (1, 3), (4, 12)] {
         let url = empty().await;
         let pgbouncer = PgBouncer::start(&url, connections, 20).await;
-        let mut noise = noise(pgbouncer.url(), others);
+        let mut load = start_load(pgbouncer.url(), others);
         let mut client = connect(pgbouncer.url()).await;
         if connections == 1 {
-            // Earlier clients left statements of the names that tokio-postgres gives.
+            // Statements left by earlier clients, with the names that tokio-postgres uses.
             let left: String = (0..200).map(|n| format!("PREPARE s{n} AS SELECT;")).collect();
             client.batch_execute(&left).await.unwrap();
         }
         let applied = migrate(&mut client).await.unwrap();
-        assert_eq!(history(&url).await, applied.len() as i64);
-        assert_eq!(at_the_lock(&url).await, 0);
-        // 1 / 0 if the next client of the connection would find a setting of the migrations.
+        assert_eq!(history_length(&url).await, applied.len() as i64);
+        assert_eq!(lock_sessions(&url).await, 0);
+        // Divides by zero if a setting of the migrations stayed on the pooler's connection.
         let setting = "SELECT 1 / (current_setting('lock_timeout') = '0')::int";
         client.batch_execute(setting).await.unwrap();
         assert_eq!(migrate(&mut client).await.unwrap(), Vec::<String>::new());
-        assert_eq!(at_the_lock(&url).await, 0);
-        assert!(noise.try_join_next().is_none(), "the others go on");
+        assert_eq!(lock_sessions(&url).await, 0);
+        assert!(load.try_join_next().is_none(), "the other clients have no error");
     }
 }
 
 #[tokio::test]
 #[ignore = "needs pgbouncer"]
-async fn two_runs_at_once_through_a_pooler_apply_each_migration_once() {
+async fn concurrent_runs_through_a_pooler_apply_each_migration_once() {
     for (connections, others) in [(1, 0), (4, 6)] {
         let url = empty().await;
         let pgbouncer = PgBouncer::start(&url, connections, 20).await;
-        let mut noise = noise(pgbouncer.url(), others);
+        let mut load = start_load(pgbouncer.url(), others);
         let (mut one, mut other) = (connect(pgbouncer.url()).await, connect(pgbouncer.url()).await);
         let (one, other) = tokio::join!(migrate(&mut one), migrate(&mut other));
         let (mut applied, other) = (one.unwrap(), other.unwrap());
         applied.extend(other);
-        assert_eq!(history(&url).await, applied.len() as i64);
-        assert_eq!(at_the_lock(&url).await, 0);
-        assert!(noise.try_join_next().is_none(), "the others go on");
+        assert_eq!(history_length(&url).await, applied.len() as i64);
+        assert_eq!(lock_sessions(&url).await, 0);
+        assert!(load.try_join_next().is_none(), "the other clients have no error");
     }
 }
 
 #[tokio::test]
 #[ignore = "needs pgbouncer"]
-async fn a_lock_that_an_older_version_left_in_the_pooler_is_told_and_can_be_ended() {
+async fn a_lock_left_in_the_pooler_is_reported_and_can_be_released() {
     let url = empty().await;
     let pgbouncer = PgBouncer::start(&url, 2, 20).await;
     let older = connect(pgbouncer.url()).await;
@@ -133,7 +133,7 @@ async fn a_lock_that_an_older_version_left_in_the_pooler_is_told_and_can_be_ende
     assert!(error.contains(&format!("process {pid} (user postgres, application older,")), "{error}");
     assert!(error.contains("idle since"), "{error}");
 
-    // Another client has the pooler's session with the lock, so that this one comes to the other.
+    // Another client occupies the pooler's session with the lock, so this one gets the other session.
     let occupant = connect(pgbouncer.url()).await;
     occupant.batch_execute("BEGIN").await.unwrap();
     let mut client = connect(pgbouncer.url()).await;
@@ -142,7 +142,7 @@ async fn a_lock_that_an_older_version_left_in_the_pooler_is_told_and_can_be_ende
 
     direct.batch_execute(&format!("SELECT pg_terminate_backend({pid}, 10000)")).await.unwrap();
     assert!(!migrate_within(&mut client, SHORT).await.unwrap().is_empty());
-    assert_eq!(at_the_lock(&url).await, 0);
+    assert_eq!(lock_sessions(&url).await, 0);
 }
 
 #[tokio::test]
@@ -156,22 +156,22 @@ async fn a_pooler_in_statement_mode_is_refused_with_the_reason() {
         error.contains("not allowed in statement pooling mode") && error.contains("direct host"),
         "{error}"
     );
-    assert_eq!(at_the_lock(&url).await, 0);
+    assert_eq!(lock_sessions(&url).await, 0);
 }
 
 #[tokio::test]
 #[ignore = "needs pgbouncer"]
-async fn a_pooler_without_a_free_connection_is_told_and_nothing_begins_later() {
+async fn a_pooler_without_a_free_connection_is_reported() {
     let url = empty().await;
     let pgbouncer = PgBouncer::start(&url, 1, 20).await;
     let occupant = connect(pgbouncer.url()).await;
     occupant.batch_execute("BEGIN").await.unwrap();
     let mut client = connect(pgbouncer.url()).await;
     let error = migrate_within(&mut client, SHORT).await.unwrap_err().to_string();
-    assert!(error.contains("no transaction for the migrations within 5.3 s"), "{error}");
+    assert!(error.contains("did not begin a transaction within 5.3 s"), "{error}");
 
     occupant.batch_execute("COMMIT").await.unwrap();
     client.batch_execute("SELECT 1").await.unwrap();
-    assert_eq!(in_transactions(&url).await, 0);
-    assert_eq!(at_the_lock(&url).await, 0);
+    assert_eq!(idle_transactions(&url).await, 0);
+    assert_eq!(lock_sessions(&url).await, 0);
 }

@@ -57,7 +57,7 @@ impl Process {
 
     /// Like [`Process::answer`], to another event; returns the answer too.
     pub async fn answer_to(&mut self, event: String, status: u16) -> Result<(f64, Value), Error> {
-        let (answer, took) = self.function.timed(event).await?;
+        let (answer, took) = self.function.invoke_timed(event).await?;
         let answer: Value = serde_json::from_slice(&answer)?;
         if answer["statusCode"] != status {
             let (event, output) = (&self.event, self.function.output());

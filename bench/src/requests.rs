@@ -242,5 +242,5 @@ async fn count(bench: &Bench, target: Target, event: &str) -> Result<[f64; 2], E
 /// Returns the round trips and statements so far, with those that follow an answer.
 async fn settled(proxy: &Proxy) -> [f64; 2] {
     sleep(Duration::from_millis(50)).await;
-    [proxy.turns() as f64, proxy.statements() as f64]
+    [proxy.round_trips() as f64, proxy.statements() as f64]
 }

@@ -1,4 +1,4 @@
-//! A new migration file must rebuild this crate: the macro that embeds them does not tell cargo.
+//! Rebuilds the crate when a migration is added, because refinery's macro does not tell cargo.
 
 fn main() {
     println!("cargo:rerun-if-changed=../../migrations");

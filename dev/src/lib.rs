@@ -1,20 +1,20 @@
-//! The developer's machine: every function's routes together, as API Gateway would route to them.
+//! The routes of all functions in one router, as API Gateway serves them.
 
 use axum::Router;
 use shared::{Config, Cors, Db, config, telemetry, with_middleware};
 
-/// Every route of every function, and what surrounds them in each.
+/// Returns all routes with the middleware that each function has.
 ///
 /// # Errors
-/// When a variable of `config` is missing or unfit.
+/// Fails if a variable of `config` is missing or invalid.
 pub fn api(config: &Config) -> Result<Router, config::Error> {
     Ok(with_middleware(routes(config)?, Cors::new(config)?, telemetry::to_terminal))
 }
 
-/// Every route of every function.
+/// Returns all routes without middleware.
 ///
 /// # Errors
-/// When a variable of `config` is missing or unfit.
+/// Fails if a variable of `config` is missing or invalid.
 pub fn routes(config: &Config) -> Result<Router, config::Error> {
     let db = Db::new(config)?;
     Ok(Router::new()

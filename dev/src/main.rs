@@ -1,4 +1,4 @@
-//! `cargo dev`: the whole API on one port, with a page to use it and a PostgreSQL of its own.
+//! `cargo dev`: serves the whole API and the example page on one port, and runs a PostgreSQL server.
 
 mod settings;
 
@@ -29,43 +29,43 @@ use crate::settings::Settings;
 
 type Error = Box<dyn std::error::Error>;
 
-/// The root of the clone that this was built in.
+/// Returns the root folder of the repository.
 fn repository() -> &'static Path {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
     package.parent().unwrap_or(package)
 }
 
-/// Where samconfig.toml expects env.json, too.
+/// Returns the default data folder. samconfig.toml expects env.json there too.
 fn default_data() -> PathBuf {
     repository().join(".postgres")
 }
 
-/// Serves the whole API on this machine, with a PostgreSQL of its own unless DATABASE_URL names one.
+/// Serves the whole API on this machine. Starts a PostgreSQL server unless DATABASE_URL is set.
 ///
-/// Variables (from the environment, else from .env): HOST, PORT, CORS_ALLOW_ORIGINS, DATABASE_URL, JWT_SECRET
-/// and the others of .env.example.
+/// Variables are read from the environment, then from .env: HOST, PORT, CORS_ALLOW_ORIGINS, DATABASE_URL,
+/// JWT_SECRET and the others in .env.example.
 #[derive(Parser)]
 #[command(name = "cargo dev", verbatim_doc_comment)]
 struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
-    /// Delete the data of earlier runs first
+    /// Delete the data of earlier runs before the start
     #[arg(long)]
     fresh: bool,
-    /// Reset the demo user and task that events/ speaks of
+    /// Create or reset the demo user and task that the files in events/ use
     #[arg(long)]
     seed: bool,
-    /// Let containers on Docker's bridge (or this one) reach the database, and write env.json for `sam local`
+    /// Let containers on this network interface (docker0 by default) reach the database, and write env.json for SAM
     #[arg(long, value_name = "INTERFACE", num_args = 0..=1, require_equals = true, default_missing_value = "docker0")]
     docker: Option<String>,
-    /// Where the data, PostgreSQL's log, the generated secret and env.json are kept
+    /// Folder for the data, PostgreSQL's log, the generated secret and env.json [default: .postgres]
     #[arg(long, value_name = "FOLDER", default_value_os_t = default_data(), hide_default_value = true)]
     data: PathBuf,
 }
 
 #[derive(Subcommand)]
 enum Command {
-    /// Apply the migrations to DATABASE_URL and end
+    /// Apply the migrations to the database in DATABASE_URL and exit
     Migrate,
 }
 
@@ -83,11 +83,11 @@ async fn main() -> ExitCode {
         )
         .with_writer(std::io::stderr)
         .init();
-    let done = match arguments.command {
+    let result = match arguments.command {
         Some(Command::Migrate) => migrate().await,
         None => serve(&arguments).await,
     };
-    match done {
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error}");
@@ -113,10 +113,10 @@ async fn serve(arguments: &Arguments) -> Result<(), Error> {
     let settings = Settings::new(&config)?;
     let listener = settings.listen().await?;
 
-    let mut own = None;
+    let mut local_server = None;
     if config.get("DATABASE_URL").is_none() {
         let bridge = match &arguments.docker {
-            // Elsewhere Docker runs in a virtual machine, which forwards to this one's 127.0.0.1.
+            // On other systems Docker runs in a virtual machine that forwards to 127.0.0.1 of this one.
             Some(interface) if cfg!(target_os = "linux") => Some(Bridge::find(interface)?),
             _ => None,
         };
@@ -125,31 +125,33 @@ async fn serve(arguments: &Arguments) -> Result<(), Error> {
             () = &mut stop => return Ok(()),
         };
         config.set_default("DATABASE_URL", &server.url("todo"));
-        own = Some(server);
+        local_server = Some(server);
     } else if arguments.docker.is_some() {
         return Err(
-            "--docker opens only the database that cargo dev keeps: unset DATABASE_URL, or write a file \
-                    like events/env.example.json with yours"
+            "--docker works only with the database that cargo dev starts: unset DATABASE_URL, or write your \
+                    database's URL to a file like events/env.example.json"
                 .into(),
         );
     } else if arguments.fresh {
-        return Err("--fresh empties only the database that cargo dev keeps: unset DATABASE_URL, or empty \
-                    yours yourself"
-            .into());
+        return Err(
+            "--fresh deletes only the data of the database that cargo dev starts: unset DATABASE_URL, or \
+                    delete the data of your database yourself"
+                .into(),
+        );
     }
-    let own_url = own.as_ref().map(|server| server.url("todo"));
+    let local_url = local_server.as_ref().map(|server| server.url("todo"));
     let served = tokio::select! {
-        served = prepare_and_serve(arguments, config, settings, listener, own_url) => served,
-        error = ended(&mut own) => Err(error.into()),
+        served = prepare_and_serve(arguments, config, settings, listener, local_url) => served,
+        error = server_exit(&mut local_server) => Err(error.into()),
         () = &mut stop => Ok(()),
     };
-    if let Some(server) = own {
+    if let Some(server) = local_server {
         server.stop().await?;
     }
     served
 }
 
-/// Resolves when somebody asks the process to end. From now on Ctrl-C and SIGTERM do nothing else.
+/// Resolves on Ctrl-C (SIGINT) or SIGTERM. From this call on, these signals no longer end the process.
 fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
@@ -161,9 +163,10 @@ fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
     })
 }
 
-async fn ended(server: &mut Option<Server>) -> dev_postgres::Error {
+/// Resolves with an error when the server exits. Without a server it never resolves.
+async fn server_exit(server: &mut Option<Server>) -> dev_postgres::Error {
     match server {
-        Some(server) => server.ended().await,
+        Some(server) => server.wait_for_exit().await,
         None => std::future::pending().await,
     }
 }
@@ -173,11 +176,11 @@ async fn prepare_and_serve(
     mut config: Config,
     settings: Settings,
     listener: TcpListener,
-    own_url: Option<String>,
+    local_url: Option<String>,
 ) -> Result<(), Error> {
-    settings::complete(&mut config, &arguments.data)?;
+    settings::set_defaults(&mut config, &arguments.data)?;
     let mut sam = String::new();
-    if let Some(url) = own_url.as_deref().filter(|_| arguments.docker.is_some()) {
+    if let Some(url) = local_url.as_deref().filter(|_| arguments.docker.is_some()) {
         sam = sam_local(&arguments.data, &settings::write_env_json(&arguments.data, url)?);
     }
     let database = Database::new(&config)?;
@@ -186,35 +189,35 @@ async fn prepare_and_serve(
         dev_postgres::migrate(&mut client).await?;
     } else {
         eprintln!(
-            "note: the database is not on this machine: `cargo dev migrate` applies what migrations it lacks"
+            "note: the database is not on this machine, so no migrations were applied: run `cargo dev migrate` to apply them"
         );
     }
     if arguments.seed {
         seed(&database, &client).await?;
     }
     drop(client);
-    // The example page answers what is none of the API's routes.
+    // Requests that match no route of the API get the files of the example page.
     let page = ServeDir::new(repository().join("examples/web"));
     let page = page.call_fallback_on_method_not_allowed(true).fallback(Router::new());
     let routes = dev::routes(&config)?.fallback_service(page);
     let api = with_middleware(routes, settings.cors, telemetry::to_terminal)
-        .layer(middleware::map_request(note_peer));
-    welcome(listener.local_addr()?, &own_url.unwrap_or_else(|| database.to_string()), &sam)?;
+        .layer(middleware::map_request(set_client_ip));
+    welcome(listener.local_addr()?, &local_url.unwrap_or_else(|| database.to_string()), &sam)?;
     axum::serve(listener, api.into_make_service_with_connect_info::<SocketAddr>()).await?;
     Ok(())
 }
 
-/// What API Gateway says of the address that a request comes from.
-async fn note_peer(ConnectInfo(peer): ConnectInfo<SocketAddr>, mut request: Request) -> Request {
+/// Sets the client IP, which API Gateway provides in production.
+async fn set_client_ip(ConnectInfo(peer): ConnectInfo<SocketAddr>, mut request: Request) -> Request {
     request.extensions_mut().insert(ClientIp(peer.ip()));
     request
 }
 
-/// One connection, to say at once when there is none to be had.
+/// Opens one connection, so that an unusable database is reported before the server starts.
 async fn connect(database: &Database) -> Result<tokio_postgres::Client, Error> {
     shared::db::connect(database).await.map_err(|error| {
         format!(
-            "the database {database} cannot be used ({error}): correct DATABASE_URL (without it, cargo dev starts one)"
+            "the database {database} cannot be used ({error}): correct DATABASE_URL, or unset it and cargo dev starts a database"
         )
         .into()
     })
@@ -222,15 +225,17 @@ async fn connect(database: &Database) -> Result<tokio_postgres::Client, Error> {
 
 async fn seed(database: &Database, client: &tokio_postgres::Client) -> Result<(), Error> {
     if !database.is_local() {
-        return Err("--seed is refused unless the database is on this machine: the demo user's password is \
-                    public"
-            .into());
+        return Err(
+            "--seed works only with a database on this machine, because the demo user's password is \
+                    public: run without --seed"
+                .into(),
+        );
     }
     client.batch_execute(include_str!("../../events/seed.sql")).await?;
     Ok(())
 }
 
-/// The lines for a container; samconfig.toml holds their other options.
+/// Returns the printed commands for SAM. samconfig.toml has their other options.
 fn sam_local(data: &Path, env_json: &Path) -> String {
     let env_vars = match data == default_data() {
         true => String::new(),
@@ -238,7 +243,7 @@ fn sam_local(data: &Path, env_json: &Path) -> String {
     };
     format!(
         "
-In containers, after `sam build` (the events speak of the user that --seed makes):
+To run the functions in containers, run `sam build` first; the events need the demo user of --seed:
 
 sam local invoke tasks -e events/tasks-list.json{env_vars}
 sam local start-api{env_vars}
@@ -246,19 +251,19 @@ sam local start-api{env_vars}
     )
 }
 
-/// What to do now. The e-mail is a new one each time, because the users of earlier runs are still there.
+/// Prints the URLs and example commands. The e-mail is new each time, because users of earlier runs still exist.
 fn welcome(address: SocketAddr, database: &str, sam: &str) -> std::io::Result<()> {
     let url = format!("http://{address}");
     let email = format!("ada-{:08x}@example.com", Uuid::now_v7().as_u128() as u32);
     let account = format!(r#"{{"email": "{email}", "password": "correct horse battery staple"}}"#);
     let json = "-H 'Content-Type: application/json'";
     let token = r#"sed 's/.*"access_token":"\([^"]*\)".*/\1/'"#;
-    // One write, so that who reads the output gets it whole.
+    // A single write, so that a program that reads the output, such as .ci/with-dev, gets all of it at once.
     std::io::stdout().write_all(
         format!(
             "
 serverless-todo is at {url} (Ctrl-C stops it)
-That is a page to use it with; its API is explained at {url}/docs
+Open it in a browser to use it. The API documentation is at {url}/docs
 The database is {database}
 {sam}
 Sign up, log in and add a task:

@@ -1,4 +1,4 @@
-//! The whole way from an event to its answer, database included.
+//! Fuzzes the answers to events, with a real database.
 
 #![no_main]
 
@@ -9,15 +9,15 @@ use tokio::runtime::{Builder, Runtime};
 
 thread_local! {
     static FUNCTIONS: (Runtime, RefCell<Events>) = {
-        // libfuzzer-sys ends the process at every panic. Those of lambda_http are answered with 400, and of any
-        // other that is caught the answer tells, as it is a 500.
+        // The hook of libfuzzer-sys ends the process at every panic. This one does not: panics in lambda_http are answered
+        // with 400, and other caught panics with 500, which the check rejects.
         panic::set_hook(Box::new(|panic| {
             if panic.location().is_some_and(|place| !place.file().contains("/registry/")) {
                 eprintln!("{panic}");
             }
         }));
         let runtime = Builder::new_current_thread().enable_all().build().unwrap();
-        let events = runtime.block_on(Events::of(dev::routes));
+        let events = runtime.block_on(Events::new(dev::routes));
         (runtime, events.into())
     };
 }

@@ -1,4 +1,4 @@
-//! Tokens: any text, and any header and claims well signed.
+//! Fuzzes the verification of tokens: any text, and any header and claims with a valid signature.
 
 #![no_main]
 

@@ -5,7 +5,7 @@ use std::time::Instant;
 use axum::http::Method;
 use serde_json::{Value, json};
 
-use kit::{Answer, Api, Call, User, alike_in_time};
+use kit::{Answer, Api, Call, User, assert_same_time};
 
 const NOT_FOUND: &str = r#"{"detail":"Task not found","code":"task_not_found","request_id":"…"}"#;
 
@@ -53,7 +53,7 @@ async fn strangers() -> Strangers {
 }
 
 #[tokio::test]
-async fn another_users_a_missing_and_a_deleted_task_are_answered_alike_by_every_method() {
+async fn another_users_a_missing_and_a_deleted_task_assert_same_answers_by_every_method() {
     let Strangers { api, ada, grace, theirs, ids } = strangers().await;
     for (method, end, body) in requests() {
         for (kind, id) in &ids {
@@ -112,7 +112,7 @@ async fn another_users_a_missing_and_a_deleted_task_take_the_same_time() {
             assert_eq!(send(call, &body).await.status, 404);
             started.elapsed()
         };
-        alike_in_time(&format!("{method} {end}"), 200, ids.each_ref().map(|(kind, _)| *kind), call).await;
+        assert_same_time(&format!("{method} {end}"), 200, ids.each_ref().map(|(kind, _)| *kind), call).await;
     }
 }
 

@@ -2,7 +2,7 @@ use std::time::Instant;
 
 use serde_json::{Value, json};
 
-use kit::{Api, PASSWORD, alike_in_time};
+use kit::{Api, PASSWORD, assert_same_time};
 
 #[tokio::test]
 async fn the_right_password_gets_a_token() {
@@ -85,5 +85,5 @@ async fn an_unknown_email_takes_as_long_as_a_wrong_password() {
         assert_eq!(api.post("/auth/login").json(&credentials).await.status, 401);
         started.elapsed()
     };
-    alike_in_time("login", 200, ["wrong password", "unknown email"], call).await;
+    assert_same_time("login", 200, ["wrong password", "unknown email"], call).await;
 }

@@ -1,4 +1,4 @@
-//! The pages, in a browser: Debian's chromium, without a window, through chromedriver.
+//! The example page and the docs page in headless Chromium, through chromedriver.
 
 use std::{
     fs,
@@ -27,19 +27,19 @@ const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/web");
 
 const PASSWORD: &str = "correct horse battery staple";
 
-/// How long a page may take to show what it should.
-const PATIENCE: Duration = Duration::from_secs(15);
+/// The timeout of a wait for an element or its text.
+const TIMEOUT: Duration = Duration::from_secs(15);
 
-/// Whether a page can be read without scrolling sideways.
+/// Returns true if the page needs no horizontal scrolling.
 const FITS: &str = "async () => document.documentElement.scrollWidth <= innerWidth";
 
-/// A browser, whose elements are named as style sheets name them.
+/// A browser. Elements are selected by CSS selectors.
 struct Browser {
     driver: WebDriver,
     _chromedriver: Chromedriver,
 }
 
-/// Ends its browsers when it ends.
+/// The chromedriver process. Ending it ends its browsers.
 struct Chromedriver(Child);
 
 impl Drop for Chromedriver {
@@ -62,13 +62,13 @@ impl Browser {
                 line.split_once("started successfully on port ")?.1.trim_end_matches('.').parse().ok()
             })
             .expect("chromedriver did not say its port");
-        // It stops at a full pipe.
+        // Chromedriver blocks when the pipe is full.
         std::thread::spawn(move || lines.for_each(drop));
 
         let mut capabilities = DesiredCapabilities::chrome();
         for argument in [
             "--headless",
-            "--no-sandbox", // which root cannot have
+            "--no-sandbox", // root cannot use the sandbox
             "--disable-gpu",
             "--disable-quic",
             "--disable-background-networking",
@@ -80,10 +80,10 @@ impl Browser {
         ] {
             capabilities.add_arg(argument).unwrap();
         }
-        // For requests that it does not encrypt, but the client is made with the choice.
+        // Requests to chromedriver are not encrypted, but its client needs a crypto provider.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let driver = WebDriver::new(format!("http://127.0.0.1:{port}"), capabilities).await.unwrap();
-        driver.set_poller(Arc::new(ElementPollerWithTimeout::new(PATIENCE, Duration::from_millis(50))));
+        driver.set_poller(Arc::new(ElementPollerWithTimeout::new(TIMEOUT, Duration::from_millis(50))));
         driver.cdp().emulation().set_timezone_override("Europe/Berlin").await.unwrap();
         Self { driver, _chromedriver: chromedriver }
     }
@@ -94,7 +94,7 @@ impl Browser {
 
     async fn find(&self, css: &str) -> WebElement {
         let query = self.driver.query(By::Css(css)).and_displayed();
-        query.first().await.unwrap_or_else(|error| panic!("{css} is not to be seen: {error}"))
+        query.first().await.unwrap_or_else(|error| panic!("{css} is not visible: {error}"))
     }
 
     async fn click(&self, css: &str) {
@@ -109,8 +109,8 @@ impl Browser {
         input.send_keys(text).await.unwrap();
     }
 
-    /// Of an input whose keys depend on the country, or of a list, in which they are a search.
-    async fn set(&self, css: &str, value: &str) {
+    /// Sets the value of a date input or a list with JavaScript, because typing depends on the locale or searches.
+    async fn set_value(&self, css: &str, value: &str) {
         let input = self.find(css).await.to_json().unwrap();
         let script = "const [input, value] = arguments;
              input.value = value;
@@ -118,7 +118,7 @@ impl Browser {
         self.driver.execute(script, vec![input, json!(value)]).await.unwrap();
     }
 
-    /// The texts of all that can be seen of these.
+    /// Returns the texts of the visible elements.
     async fn texts(&self, css: &str) -> Vec<String> {
         let script = "return [...document.querySelectorAll(arguments[0])].filter((e) => e.checkVisibility())
              .map((e) => e.innerText.trim())";
@@ -126,7 +126,7 @@ impl Browser {
         serde_json::from_value(texts.json().clone()).unwrap()
     }
 
-    /// Waits until these are all that can be seen.
+    /// Waits until the visible elements have exactly these texts.
     async fn shows(&self, css: &str, expected: &[&str]) {
         let started = Instant::now();
         loop {
@@ -134,12 +134,12 @@ impl Browser {
             if texts == expected {
                 return;
             }
-            assert!(started.elapsed() < PATIENCE, "{css} is {texts:?}, not {expected:?}");
+            assert!(started.elapsed() < TIMEOUT, "{css} is {texts:?}, not {expected:?}");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
 
-    /// What a function of JavaScript, which may be async, comes to in the page.
+    /// Calls an async JavaScript function in the page and returns its result.
     async fn evaluate(&self, function: &str) -> Value {
         let script = format!(
             "const done = arguments[arguments.length - 1];
@@ -150,8 +150,8 @@ impl Browser {
         answer.json()["value"].clone()
     }
 
-    /// Sends a request from the page, with the headers that tracing libraries add. Returns the status of the answer, the
-    /// headers that the page may read, and the JSON.
+    /// Sends a request from the page, with the headers that tracing libraries add. Returns the answer's status, the
+    /// headers that the page can read, and the JSON.
     async fn fetch(&self, method: &str, url: &str, token: Option<&str>, body: Option<Value>) -> Value {
         let mut headers = json!({
             "Content-Type": "application/json",
@@ -185,15 +185,15 @@ impl Browser {
             .unwrap();
     }
 
-    async fn prefer(&self, color_scheme: &str) {
+    async fn set_color_scheme(&self, color_scheme: &str) {
         let feature =
             MediaFeature { name: "prefers-color-scheme".to_owned(), value: color_scheme.to_owned() };
         let media = SetEmulatedMedia { media: None, features: Some(vec![feature]) };
         self.driver.cdp().send(media).await.unwrap();
     }
 
-    /// Writes what can be seen to the folder that the variable SCREENSHOTS names.
-    async fn picture(&self, name: &str) {
+    /// Writes a screenshot to the folder in the variable SCREENSHOTS, if it is set.
+    async fn screenshot(&self, name: &str) {
         if let Some(folder) = std::env::var_os("SCREENSHOTS") {
             fs::create_dir_all(&folder).unwrap();
             self.driver.screenshot(&Path::new(&folder).join(name).with_extension("png")).await.unwrap();
@@ -201,7 +201,7 @@ impl Browser {
     }
 }
 
-/// Serves the example page at another origin, with the one line changed that says where the API is.
+/// Serves the example page at another origin, with the API's URL in its `api-url` line.
 async fn serve_page(address: &str, api: &str) -> String {
     let page = fs::read_to_string(Path::new(PAGE).join("index.html")).unwrap();
     let empty = r#"<meta name="api-url" content="">"#;
@@ -210,7 +210,7 @@ async fn serve_page(address: &str, api: &str) -> String {
     serve(address, Router::new().route("/", get(Html(page))).fallback_service(ServeDir::new(PAGE))).await
 }
 
-/// Waits for the address while another test has it.
+/// Serves routes at an address, and waits up to 120 s if another test uses it. Returns the URL.
 async fn serve(address: &str, routes: Router) -> String {
     let started = Instant::now();
     let listener = loop {
@@ -227,15 +227,15 @@ async fn serve(address: &str, routes: Router) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs chromium, chromedriver and port 3000"]
-async fn a_page_on_another_origin_signs_up_logs_in_and_works_on_tasks_and_errors_are_sentences() {
+async fn the_example_page_works_from_another_origin() {
     let folder = folder();
-    // The limit is low enough to reach. The origin is the one that cargo dev allows when it is told nothing.
+    // The login limit is low enough to reach. Port 3000 is the default allowed origin of cargo dev.
     let dev = Dev::start(folder.path(), &[], &[("LOGIN_LIMIT_PER_ACCOUNT_AND_ADDRESS", "4")]);
     let page = serve_page("127.0.0.1:3000", &dev.url).await;
     let browser = Browser::start().await;
     browser.goto(&page).await;
 
-    // A 422, by field.
+    // Field errors of a 422.
     browser.click("#to-sign-up").await;
     browser.fill("#sign-up [name=email]", "nowhere").await;
     browser.fill("#sign-up [name=password]", "short").await;
@@ -251,7 +251,7 @@ async fn a_page_on_another_origin_signs_up_logs_in_and_works_on_tasks_and_errors
     browser.shows("#summary", &["No tasks yet. Add your first."]).await;
     browser.click("#sign-out").await;
 
-    // A 401.
+    // The error of a 401.
     browser.fill("#sign-in [name=email]", "ada@example.com").await;
     browser.fill("#sign-in [name=password]", "correct horse battery stable").await;
     browser.click("#sign-in [type=submit]").await;
@@ -265,9 +265,9 @@ async fn a_page_on_another_origin_signs_up_logs_in_and_works_on_tasks_and_errors
     browser.click("#new-task summary").await;
     browser.fill("#new-task [name=title]", "Buy milk").await;
     browser.fill("#new-task [name=description]", "Two litres").await;
-    browser.set("#new-task [name=priority]", "high").await;
+    browser.set_value("#new-task [name=priority]", "high").await;
     browser.fill("#new-task [name=tags]", "home, shop, home").await;
-    browser.set("#new-task [name=due_date]", "2099-12-01T09:00").await;
+    browser.set_value("#new-task [name=due_date]", "2099-12-01T09:00").await;
     browser.click("#new-task [type=submit]").await;
     browser.shows("#tasks .title", &["Buy milk"]).await;
     browser.shows("#tasks .tag", &["home", "shop"]).await;
@@ -291,9 +291,9 @@ async fn a_page_on_another_origin_signs_up_logs_in_and_works_on_tasks_and_errors
     browser.shows("#tasks .done .title", &["Buy oat milk"]).await;
 
     // Filter.
-    browser.set("#filters [name=completed]", "true").await;
+    browser.set_value("#filters [name=completed]", "true").await;
     browser.shows("#tasks .title", &["Buy oat milk"]).await;
-    browser.set("#filters [name=completed]", "false").await;
+    browser.set_value("#filters [name=completed]", "false").await;
     browser.shows("#tasks .title", &["Water the plants"]).await;
     browser.click("#clear-filters").await;
     browser.shows("#tasks .title", &["Buy oat milk", "Water the plants"]).await;
@@ -303,8 +303,8 @@ async fn a_page_on_another_origin_signs_up_logs_in_and_works_on_tasks_and_errors
     browser.click("#tasks .tag").await;
     browser.shows("#tasks .title", &["Buy oat milk"]).await;
     browser.click("#clear-filters").await;
-    browser.set("#filters [name=sort_by]", "title").await;
-    browser.set("#filters [name=order]", "desc").await;
+    browser.set_value("#filters [name=sort_by]", "title").await;
+    browser.set_value("#filters [name=order]", "desc").await;
     browser.shows("#tasks .title", &["Water the plants", "Buy oat milk"]).await;
 
     // Delete.
@@ -312,7 +312,7 @@ async fn a_page_on_another_origin_signs_up_logs_in_and_works_on_tasks_and_errors
     browser.click("#confirm .confirm").await;
     browser.shows("#tasks .title", &["Water the plants"]).await;
 
-    // What API Gateway exposes can be read here too.
+    // The page can read the exposed headers.
     let script = format!(
         "async () => {{
            const Authorization = `Bearer ${{localStorage.getItem('todo-token')}}`;
@@ -332,18 +332,18 @@ async fn a_page_on_another_origin_signs_up_logs_in_and_works_on_tasks_and_errors
     assert!(headers["link"].as_str().unwrap().ends_with("; rel=\"next\""), "{headers}");
     assert!(!headers["id"].as_str().unwrap().is_empty(), "{headers}");
 
-    // Pages, by the Link header.
+    // The next page, from the Link header.
     browser.goto(&page).await;
     browser.shows("#summary", &["50 tasks, and there are more"]).await;
     browser.click("#load-more").await;
     browser.shows("#summary", &["61 tasks"]).await;
 
-    // A 401 of a token that is no longer good.
+    // A 401 for an invalid token.
     browser.evaluate("async () => localStorage.setItem('todo-token', 'x.y.z')").await;
     browser.goto(&page).await;
     browser.shows("#alert p", &["Your session has ended. Please sign in again."]).await;
 
-    // A 429, by the Retry-After header.
+    // A 429, with the time from the Retry-After header.
     for _ in 0..3 {
         browser.fill("#sign-in [name=email]", "ada@example.com").await;
         browser.fill("#sign-in [name=password]", "wrong").await;
@@ -355,7 +355,7 @@ async fn a_page_on_another_origin_signs_up_logs_in_and_works_on_tasks_and_errors
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs chromium and chromedriver"]
-async fn a_page_of_an_origin_that_is_not_allowed_cannot_read_an_answer_and_says_so() {
+async fn the_example_page_reports_that_its_origin_is_not_allowed() {
     let folder = folder();
     let dev = Dev::start(folder.path(), &["--seed"], &[]);
     let page = serve_page("127.0.0.1:0", &dev.url).await;
@@ -367,11 +367,11 @@ async fn a_page_of_an_origin_that_is_not_allowed_cannot_read_an_answer_and_says_
     browser.shows("#alert p", &["The server cannot be reached. Check your connection and try again."]).await;
 }
 
-/// API_URL names an API that allows the first of the two origins and not the second: `cargo lambda watch`,
-/// `sam local start-api`, a deployed one. Unset, it is a `cargo dev`.
+/// Uses the API at API_URL (`cargo lambda watch`, `sam local start-api` or a deployed one), which must allow the origin
+/// http://localhost:3000 and not http://127.0.0.1:3000. If API_URL is not set, uses `cargo dev`.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs chromium, chromedriver and port 3000"]
-async fn a_page_of_localhost_3000_uses_the_api_at_api_url_and_one_of_127_0_0_1_cannot() {
+async fn only_the_allowed_origin_can_use_the_api_at_api_url() {
     let folder = folder();
     let (api, _dev) = match std::env::var("API_URL") {
         Ok(url) => (url, None),
@@ -420,7 +420,7 @@ async fn a_page_of_localhost_3000_uses_the_api_at_api_url_and_one_of_127_0_0_1_c
     assert_eq!(refused["body"]["code"], "invalid_token", "{refused}");
     assert_eq!(refused["body"]["request_id"], refused["headers"]["x-request-id"], "{refused}");
 
-    // The first one shows that answers come; this page may not read them. The preflight refuses the last one.
+    // This origin is not allowed: an opaque answer arrives, the page cannot read an answer, and the preflight fails.
     browser.goto("http://127.0.0.1:3000").await;
     let function = format!(
         "async () => {{
@@ -445,7 +445,7 @@ async fn the_docs_page_takes_a_token_and_lists_tasks() {
         browser.goto(&format!("{}{path}", dev.url)).await;
         browser.shows(".version", &["0.1.0", "OAS 3.1"]).await;
         if request.starts_with("/api") {
-            browser.set("#servers", "/api").await;
+            browser.set_value("#servers", "/api").await;
         }
         browser.click("button.authorize").await;
         browser.fill(".auth-container input", &token).await;
@@ -458,17 +458,17 @@ async fn the_docs_page_takes_a_token_and_lists_tasks() {
         browser.shows(&format!("{answer} .response-col_status"), &["Code", "200"]).await;
         let body = browser.texts(&format!("{answer} .highlight-code code")).await.join("");
         assert!(body.contains("Buy milk"), "{body}");
-        let asked = browser.texts("#operations-tasks-listTasks .request-url pre").await;
-        assert!(asked[0].starts_with(&format!("{}{request}?", dev.url)), "{asked:?}");
+        let urls = browser.texts("#operations-tasks-listTasks .request-url pre").await;
+        assert!(urls[0].starts_with(&format!("{}{request}?", dev.url)), "{urls:?}");
     }
 }
 
-/// A custom domain of API Gateway serves the page below its mapping key.
+/// API Gateway serves the page below the mapping key of a custom domain.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs chromium and chromedriver"]
-async fn the_docs_page_below_a_mapping_key_asks_below_it() {
-    let below = docs::router().route("/health", get(async || "asked below the key"));
-    let routes = Router::new().nest("/todo", below).route("/health", get(async || "asked beside the key"));
+async fn the_docs_page_sends_requests_below_its_mapping_key() {
+    let below = docs::router().route("/health", get(async || "below the key"));
+    let routes = Router::new().nest("/todo", below).route("/health", get(async || "not below the key"));
     let page = serve("127.0.0.1:0", routes).await;
     let browser = Browser::start().await;
     browser.goto(&format!("{page}/todo/docs")).await;
@@ -477,12 +477,12 @@ async fn the_docs_page_below_a_mapping_key_asks_below_it() {
     let answer = "#operations-service-checkHealth .live-responses-table";
     browser.shows(&format!("{answer} .response-col_status"), &["Code", "200"]).await;
     let body = browser.texts(&format!("{answer} .highlight-code code")).await.join("");
-    assert_eq!(body, "asked below the key");
+    assert_eq!(body, "below the key");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs chromium and chromedriver"]
-async fn the_page_of_cargo_dev_fits_phones_and_desktops_light_and_dark() {
+async fn the_example_page_fits_phones_and_desktops() {
     let folder = folder();
     let dev = Dev::start(folder.path(), &[], &[]);
     let browser = Browser::start().await;
@@ -511,19 +511,19 @@ async fn the_page_of_cargo_dev_fits_phones_and_desktops_light_and_dark() {
     for (width, height, device) in [(1280, 900, "desktop"), (360, 740, "phone")] {
         browser.resize(width, height).await;
         for color_scheme in ["light", "dark"] {
-            browser.prefer(color_scheme).await;
+            browser.set_color_scheme(color_scheme).await;
             browser.goto(&dev.url).await;
             browser.shows("#summary", &["4 tasks"]).await;
             browser.shows("#tasks .overdue", &["Overdue"]).await;
             assert_eq!(browser.evaluate(FITS).await, true, "{device}");
-            browser.picture(&format!("tasks-{device}-{color_scheme}")).await;
+            browser.screenshot(&format!("tasks-{device}-{color_scheme}")).await;
         }
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs chromium and chromedriver"]
-async fn the_docs_page_fits_phones_and_desktops_light_and_dark() {
+async fn the_docs_page_fits_phones_and_desktops() {
     let folder = folder();
     let dev = Dev::start(folder.path(), &[], &[]);
     let browser = Browser::start().await;
@@ -531,12 +531,12 @@ async fn the_docs_page_fits_phones_and_desktops_light_and_dark() {
         [(1280, 900, "desktop", "light", "rgba(0, 0, 0, 0)"), (360, 740, "phone", "dark", "rgb(28, 32, 34)")]
     {
         browser.resize(width, height).await;
-        browser.prefer(color_scheme).await;
+        browser.set_color_scheme(color_scheme).await;
         browser.goto(&format!("{}/docs", dev.url)).await;
         browser.shows(".version", &["0.1.0", "OAS 3.1"]).await;
         assert_eq!(browser.evaluate(FITS).await, true, "{device}");
         let shown = "async () => getComputedStyle(document.documentElement).backgroundColor";
         assert_eq!(browser.evaluate(shown).await, background, "{color_scheme}");
-        browser.picture(&format!("docs-{device}-{color_scheme}")).await;
+        browser.screenshot(&format!("docs-{device}-{color_scheme}")).await;
     }
 }

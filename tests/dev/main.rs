@@ -1,5 +1,4 @@
-//! `cargo dev` as a process: what it prints, what it keeps, what it leaves behind, and how it refuses.
-//! The requests are made by curl, as a person makes them.
+//! `cargo dev` as a process: its output, data, signals and errors. Requests are sent with curl.
 
 #![cfg(test)]
 
@@ -22,16 +21,16 @@ use std::{
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-/// A running `cargo dev`. Killed when it is dropped, and then its log is searched for what must not be in it.
+/// A running `cargo dev`. Dropping it kills it, and then panics if the log has secrets.
 struct Dev {
     process: Child,
-    /// What it printed up to the first request it can answer.
+    /// The output until the last example command.
     welcome: String,
     url: String,
     log: Receiver<String>,
 }
 
-/// With no variables but these, and a free port unless they name one.
+/// Returns a `cargo dev` command with only these variables, and a free port unless they have PORT.
 fn command(folder: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Command {
     static DEV: LazyLock<PathBuf> = LazyLock::new(|| kit::binary("dev"));
     let mut command = Command::new(&*DEV);
@@ -43,7 +42,7 @@ fn command(folder: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Com
         .env("PATH", std::env::var_os("PATH").unwrap_or_default())
         .envs([("PORT", "0"), ("BCRYPT_COST", "4")])
         .envs(variables.iter().copied())
-        // Where no developer's .env is.
+        // This folder has no .env.
         .current_dir(folder)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
@@ -61,7 +60,7 @@ impl Dev {
         let mut welcome = String::new();
         while !welcome.contains("Authorization") {
             let read = stdout.read_line(&mut welcome).unwrap();
-            assert!(read > 0, "it ended: {:?}", log.iter().collect::<Vec<_>>());
+            assert!(read > 0, "cargo dev exited: {:?}", log.iter().collect::<Vec<_>>());
         }
         let url = welcome.split_whitespace().find(|word| word.starts_with("http://")).unwrap().to_owned();
         Self { process, welcome, url, log }
@@ -77,16 +76,16 @@ impl Dev {
         String::from_utf8(output.stdout).unwrap()
     }
 
-    /// Status and body of a POST.
+    /// Sends a POST request and returns the status and body of the answer.
     fn post(&self, path: &str, body: &Value) -> (u16, Value) {
         let answer = self.curl(path, &["-H", "Content-Type: application/json", "-d", &body.to_string()]);
         let (head, body) = answer.split_once("\r\n\r\n").unwrap();
         (head.split(' ').nth(1).unwrap().parse().unwrap(), serde_json::from_str(body).unwrap())
     }
 
+    /// Sends a signal and waits until the process has ended.
     fn signal(&mut self, signal: &str) -> ExitStatus {
-        let pid = self.process.id().to_string();
-        assert!(Command::new("kill").args([&format!("-{signal}"), &pid]).status().unwrap().success());
+        kit::signal(self.process.id(), signal);
         self.process.wait().unwrap()
     }
 }
@@ -97,7 +96,7 @@ impl Drop for Dev {
         let _ = self.process.wait();
         if !thread::panicking() {
             let log: Vec<_> = self.log.try_iter().collect();
-            assert_eq!(kit::log::indiscreet(&log.join("\n")), [""; 0]);
+            assert_eq!(kit::log::lines_with_secrets(&log.join("\n")), [""; 0]);
         }
     }
 }
@@ -110,7 +109,7 @@ fn ada() -> Value {
     json!({ "email": "ada@example.com", "password": "correct horse battery staple" })
 }
 
-/// The processes that have the folder, or what it leads to, in their command line.
+/// Returns the command lines of the processes that contain the folder's canonical path.
 fn processes(folder: &Path) -> Vec<String> {
     let folder = fs::canonicalize(folder).unwrap();
     let mut lines = command_lines();
@@ -118,27 +117,28 @@ fn processes(folder: &Path) -> Vec<String> {
     lines
 }
 
-/// Of all processes. Linux tells without `ps`, which a small image may not have.
+/// Returns the command lines of all processes, from `/proc` if there is one: a small image may lack `ps`.
 fn command_lines() -> Vec<String> {
     let Ok(processes) = fs::read_dir("/proc") else {
         let ps = Command::new("ps").args(["-A", "-o", "args="]).output().unwrap();
         return String::from_utf8_lossy(&ps.stdout).lines().map(str::to_owned).collect();
     };
-    let line = |path: std::path::PathBuf| fs::read(path.join("cmdline")).unwrap_or_default();
+    let line = |path: PathBuf| fs::read(path.join("cmdline")).unwrap_or_default();
     processes
         .flatten()
         .map(|process| String::from_utf8_lossy(&line(process.path())).replace('\0', " "))
         .collect()
 }
 
-/// What it writes to stderr when it does not start, in the time that a person would wait.
-fn refusal(folder: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> String {
-    let started = Instant::now();
+/// Runs `cargo dev`, which must exit with an error within 30 s, and returns its stderr.
+fn startup_error(folder: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> String {
     let mut process = command(folder, arguments, variables).spawn().unwrap();
+    // Started after `command`, which may build the binary.
+    let started = Instant::now();
     while process.try_wait().unwrap().is_none() {
         if started.elapsed() > Duration::from_secs(30) {
             let _ = process.kill();
-            panic!("it did not end");
+            panic!("cargo dev did not exit within 30 s");
         }
         thread::sleep(Duration::from_millis(20));
     }
@@ -150,7 +150,7 @@ fn refusal(folder: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Str
 }
 
 #[test]
-fn the_three_printed_lines_work_when_pasted_each_time_it_is_started() {
+fn the_printed_curl_lines_work_after_every_start() {
     let folder = folder();
     for _ in 0..2 {
         let mut dev = Dev::start(folder.path(), &[], &[]);
@@ -167,7 +167,7 @@ fn the_three_printed_lines_work_when_pasted_each_time_it_is_started() {
 }
 
 #[test]
-fn the_example_page_is_at_its_root_and_everything_else_is_the_api() {
+fn the_example_page_is_at_the_root_beside_the_api() {
     let folder = folder();
     let dev = Dev::start(folder.path(), &[], &[]);
     let page = dev.curl("/", &[]);
@@ -190,7 +190,7 @@ fn the_example_page_is_at_its_root_and_everything_else_is_the_api() {
 }
 
 #[test]
-fn a_signal_stops_it_with_no_process_left_and_the_data_are_there_the_next_time_unless_fresh() {
+fn a_signal_stops_every_process_and_keeps_the_data_until_fresh() {
     let folder = folder();
     let mut dev = Dev::start(folder.path(), &[], &[]);
     let (status, session) = dev.post("/auth/signup", &ada());
@@ -202,7 +202,7 @@ fn a_signal_stops_it_with_no_process_left_and_the_data_are_there_the_next_time_u
     let mut dev = Dev::start(folder.path(), &[], &[]);
     assert_eq!(dev.post("/auth/login", &ada()).0, 200);
     let token = format!("Authorization: Bearer {}", session["access_token"].as_str().unwrap());
-    assert!(dev.curl("/tasks", &["-H", &token]).starts_with("HTTP/1.1 200"), "the secret is kept too");
+    assert!(dev.curl("/tasks", &["-H", &token]).starts_with("HTTP/1.1 200"), "the JWT secret is kept too");
     assert!(dev.signal("TERM").success());
     assert_eq!(processes(folder.path()), Vec::<String>::new());
 
@@ -211,7 +211,7 @@ fn a_signal_stops_it_with_no_process_left_and_the_data_are_there_the_next_time_u
 }
 
 #[test]
-fn after_a_crash_no_process_is_left_and_the_next_start_has_the_data() {
+fn a_crash_leaves_the_data_and_no_process() {
     let folder = folder();
     let mut dev = Dev::start(folder.path(), &[], &[]);
     assert_eq!(dev.post("/auth/signup", &ada()).0, 201);
@@ -227,7 +227,7 @@ fn after_a_crash_no_process_is_left_and_the_next_start_has_the_data() {
 }
 
 #[test]
-fn each_request_is_a_line_on_stderr_with_its_route_status_and_time_and_nothing_that_was_sent() {
+fn each_request_logs_its_route_status_and_time_but_no_input() {
     let folder = folder();
     let dev = Dev::start(folder.path(), &[], &[]);
     dev.curl("/api/tasks?search=secret", &[]);
@@ -238,7 +238,7 @@ fn each_request_is_a_line_on_stderr_with_its_route_status_and_time_and_nothing_t
 }
 
 #[test]
-fn pages_of_the_listed_origins_may_call_it_and_no_others() {
+fn cargo_dev_allows_only_the_listed_origins() {
     let folder = folder();
     let origins = [("CORS_ALLOW_ORIGINS", "http://localhost:3000, https://todo.example.com")];
     let dev = Dev::start(folder.path(), &[], &origins);
@@ -250,13 +250,14 @@ fn pages_of_the_listed_origins_may_call_it_and_no_others() {
         ("null", false),
     ] {
         let origin_header = format!("Origin: {origin}");
-        let asks = [
+        let preflight_headers = [
             "-H",
             "Access-Control-Request-Method: PUT",
             "-H",
             "Access-Control-Request-Headers: authorization",
         ];
-        let preflight = dev.curl("/tasks", &[&["-X", "OPTIONS", "-H", &origin_header], &asks[..]].concat());
+        let preflight =
+            dev.curl("/tasks", &[&["-X", "OPTIONS", "-H", &origin_header], &preflight_headers[..]].concat());
         let actual = dev.curl("/tasks", &["-H", &origin_header]);
         for answer in [&preflight, &actual] {
             let echoed = answer.contains(&format!("access-control-allow-origin: {origin}\r\n"));
@@ -276,7 +277,7 @@ fn pages_of_the_listed_origins_may_call_it_and_no_others() {
 }
 
 #[test]
-fn seed_makes_the_demo_user_and_task_anew_each_time() {
+fn seed_resets_the_demo_user_and_task() {
     let folder = folder();
     let demo = json!({ "email": "demo@example.com", "password": "correct horse battery staple" });
     for _ in 0..2 {
@@ -291,9 +292,9 @@ fn seed_makes_the_demo_user_and_task_anew_each_time() {
 }
 
 #[tokio::test]
-async fn docker_writes_what_sam_local_needs_and_prints_its_lines() {
+async fn docker_writes_env_json_and_prints_the_sam_commands() {
     let folder = folder();
-    // Loopback is a bridge that each Linux machine has; elsewhere the name does not matter.
+    // Every Linux machine has the interface lo. Other systems ignore the name.
     let dev = Dev::start(folder.path(), &["--docker=lo", "--seed"], &[]);
     let file = folder.path().join("env.json");
     assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
@@ -320,14 +321,14 @@ async fn docker_writes_what_sam_local_needs_and_prints_its_lines() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn docker_without_its_bridge_is_refused() {
-    let sentence = refusal(folder().path(), &["--docker=no-such-bridge"], &[]);
+fn a_missing_docker_bridge_is_an_error() {
+    let sentence = startup_error(folder().path(), &["--docker=no-such-bridge"], &[]);
     assert!(sentence.contains("no network interface no-such-bridge"), "{sentence}");
     assert!(sentence.contains("start Docker first"), "{sentence}");
 }
 
 #[tokio::test]
-async fn database_url_is_used_instead_and_its_password_is_not_shown() {
+async fn database_url_is_used_and_its_password_is_hidden() {
     let folder = folder();
     let url = kit::database().await;
     let variables = [("DATABASE_URL", url.as_str())];
@@ -348,34 +349,37 @@ async fn database_url_is_used_instead_and_its_password_is_not_shown() {
 }
 
 #[test]
-fn what_cannot_work_is_one_sentence_and_a_failure() {
+fn an_invalid_setting_is_reported_in_one_sentence() {
     let folder = folder();
     let busy = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let busy = busy.local_addr().unwrap().port().to_string();
-    let nobody = "postgresql://todo:s3cret@127.0.0.1:1/todo";
+    let unused = "postgresql://todo:s3cret@127.0.0.1:1/todo";
     for (variables, part) in [
         (&[("PORT", busy.as_str())][..], format!("port {busy} of 127.0.0.1 is in use")),
         (&[("PORT", "http")], "PORT is `http`".to_owned()),
         (&[("HOST", "192.0.2.1")], "cannot listen on port 0 of 192.0.2.1".to_owned()),
         (&[("CORS_ALLOW_ORIGINS", "localhost:3000")], "CORS_ALLOW_ORIGINS has `localhost:3000`".to_owned()),
         (&[("DATABASE_URL", "mysql://u:s3cret@h/d")], "DATABASE_URL cannot be read".to_owned()),
-        (&[("DATABASE_URL", nobody)], "the database 127.0.0.1:1/todo cannot be used".to_owned()),
+        (&[("DATABASE_URL", unused)], "the database 127.0.0.1:1/todo cannot be used".to_owned()),
         (&[("JWT_SECRET", "short")], "JWT_SECRET is too short".to_owned()),
         (&[("BCRYPT_COST", "99")], "BCRYPT_COST is `99`".to_owned()),
     ] {
-        let sentence = refusal(folder.path(), &[], variables);
+        let sentence = startup_error(folder.path(), &[], variables);
         assert!(sentence.contains(&part), "{sentence}");
         assert!(!sentence.contains("s3cret"), "{sentence}");
     }
     let remote = "postgresql://todo:s3cret@db.invalid/todo";
-    let sentence = refusal(folder.path(), &["--fresh"], &[("DATABASE_URL", remote)]);
-    assert!(sentence.contains("--fresh empties only the database that cargo dev keeps"), "{sentence}");
-    let sentence = refusal(folder.path(), &["--docker"], &[("DATABASE_URL", remote)]);
-    assert!(sentence.contains("--docker opens only the database that cargo dev keeps"), "{sentence}");
+    let sentence = startup_error(folder.path(), &["--fresh"], &[("DATABASE_URL", remote)]);
+    assert!(
+        sentence.contains("--fresh deletes only the data of the database that cargo dev starts"),
+        "{sentence}"
+    );
+    let sentence = startup_error(folder.path(), &["--docker"], &[("DATABASE_URL", remote)]);
+    assert!(sentence.contains("--docker works only with the database that cargo dev starts"), "{sentence}");
 }
 
 #[test]
-fn data_of_another_postgresql_are_refused_and_stay_as_they_are() {
+fn data_of_another_postgresql_are_refused_and_unchanged() {
     let folder = folder();
     let mut dev = Dev::start(folder.path(), &[], &[]);
     assert_eq!(dev.post("/auth/signup", &ada()).0, 201);
@@ -384,7 +388,7 @@ fn data_of_another_postgresql_are_refused_and_stay_as_they_are() {
     let version = folder.path().join("data/PG_VERSION");
     let real = fs::read_to_string(&version).unwrap();
     fs::write(&version, "9\n").unwrap();
-    let sentence = refusal(folder.path(), &[], &[]);
+    let sentence = startup_error(folder.path(), &[], &[]);
     assert!(sentence.contains("PostgreSQL 9") && sentence.contains("--fresh"), "{sentence}");
 
     fs::write(&version, real).unwrap();
@@ -393,10 +397,10 @@ fn data_of_another_postgresql_are_refused_and_stay_as_they_are() {
 }
 
 #[test]
-fn a_second_one_on_the_same_folder_is_refused_and_the_first_lives_on() {
+fn a_second_cargo_dev_in_the_same_folder_is_refused() {
     let folder = folder();
     let dev = Dev::start(folder.path(), &[], &[]);
-    let sentence = refusal(folder.path(), &[], &[]);
+    let sentence = startup_error(folder.path(), &[], &[]);
     assert!(sentence.contains("another"), "{sentence}");
     assert!(dev.curl("/health", &[]).starts_with("HTTP/1.1 200"));
 }

@@ -12,13 +12,13 @@ use scenarios::{addresses, crowd, cuts, lost, pressure, silence, stopped, waking
 /// Asserts that every request was answered 2xx after one resent statement.
 #[track_caller]
 fn sent_again(outcome: Outcome) {
-    let outcome = outcome.all_succeeded();
+    let outcome = outcome.assert_all_succeeded();
     assert_eq!(outcome.resent, outcome.requests as u64, "{outcome:?}");
 }
 
 #[track_caller]
 fn succeeded_late(outcome: Outcome) {
-    let outcome = outcome.all_succeeded();
+    let outcome = outcome.assert_all_succeeded();
     assert_eq!(outcome.resent, 0, "no statement is sent before there is a connection: {outcome:?}");
     assert!(outcome.slowest < Duration::from_secs(10), "{outcome:?}");
 }
@@ -58,13 +58,13 @@ async fn a_database_that_is_resumed_after_15_s_fails_no_request() {
     let (refused, silent) = tokio::join!(waking::resumed(), waking::resumed_in_silence());
     for outcome in [refused, silent] {
         assert!(outcome.slowest < shared::middleware::REQUEST_DEADLINE, "{outcome:?}");
-        assert_eq!(outcome.all_succeeded().resent, 0);
+        assert_eq!(outcome.assert_all_succeeded().resent, 0);
     }
 }
 
 #[track_caller]
 fn the_next_address_is_tried_within(seconds: f64, outcome: Outcome) {
-    let outcome = outcome.all_succeeded();
+    let outcome = outcome.assert_all_succeeded();
     assert!(outcome.slowest.as_secs_f64() < seconds, "{outcome:?}");
 }
 
@@ -98,7 +98,7 @@ async fn a_timeout_is_reported_with_its_address() {
 #[tokio::test]
 #[ignore = "needs pgbouncer"]
 async fn connections_refused_for_3_s_behind_pgbouncer_fail_no_request() {
-    waking::refused_behind_pgbouncer().await.all_succeeded();
+    waking::refused_behind_pgbouncer().await.assert_all_succeeded();
 }
 
 /// The name is never found, because the tests have no name server that could add it later.
@@ -215,7 +215,7 @@ async fn a_sign_up_whose_answer_is_lost_is_sent_again_and_makes_one_user() {
 
 #[track_caller]
 fn refused(outcome: Outcome) {
-    let outcome = outcome.nothing_was_lost_or_doubled();
+    let outcome = outcome.assert_no_loss_or_duplicates();
     assert_eq!(outcome.refused, outcome.requests, "{outcome:?}");
 }
 
@@ -231,7 +231,7 @@ async fn a_login_whose_answer_is_lost_is_sent_again() {
 
 #[track_caller]
 fn sent_once(outcome: Outcome) {
-    let outcome = outcome.nothing_was_lost_or_doubled();
+    let outcome = outcome.assert_no_loss_or_duplicates();
     assert_eq!(outcome.unavailable, outcome.requests, "{outcome:?}");
     assert_eq!(outcome.resent, 0, "{outcome:?}");
     assert!(outcome.slowest < Duration::from_secs(5), "{outcome:?}");
@@ -264,13 +264,13 @@ async fn an_insert_whose_connection_is_cut_creates_one_task() {
 
 #[tokio::test]
 async fn connections_closed_while_idle_fail_no_request() {
-    let outcome = lost::closed_while_idle().await.all_succeeded();
+    let outcome = lost::closed_while_idle().await.assert_all_succeeded();
     assert_eq!(outcome.resent, 0, "{outcome:?}");
 }
 
 #[tokio::test]
 async fn requests_answered_2xx_ran_once_after_1000_cuts() {
-    let outcome = cuts::mixed_load(1000, lost::Way::Plain).await.nothing_was_lost_or_doubled();
+    let outcome = cuts::mixed_load(1000, lost::Way::Plain).await.assert_no_loss_or_duplicates();
     // The scenario checks that they are toggles.
     assert!(outcome.unavailable > 0, "no toggle was ever lost: {outcome:?}");
     assert!(outcome.resent > 100, "few cuts hit a statement: {outcome:?}");
@@ -279,7 +279,7 @@ async fn requests_answered_2xx_ran_once_after_1000_cuts() {
 #[tokio::test]
 #[ignore = "needs pgbouncer"]
 async fn requests_answered_2xx_ran_once_after_300_cuts_with_pgbouncer() {
-    let outcome = cuts::mixed_load(300, lost::Way::PgBouncer).await.nothing_was_lost_or_doubled();
+    let outcome = cuts::mixed_load(300, lost::Way::PgBouncer).await.assert_no_loss_or_duplicates();
     assert!(outcome.resent > 30, "few cuts hit a statement: {outcome:?}");
 }
 
@@ -291,7 +291,7 @@ async fn an_answer_lost_without_a_new_connection_is_503() {
 
 #[tokio::test]
 async fn requests_in_a_black_hole_are_503_within_the_deadline() {
-    let outcome = silence::black_hole().await.nothing_was_lost_or_doubled();
+    let outcome = silence::black_hole().await.assert_no_loss_or_duplicates();
     assert_eq!((outcome.unavailable, outcome.succeeded), (2, 4), "{outcome:?}");
     assert_eq!(outcome.resent, 0, "{outcome:?}");
     assert!(outcome.slowest <= shared::middleware::REQUEST_DEADLINE, "{outcome:?}");
@@ -336,18 +336,18 @@ async fn a_user_deleted_meanwhile_is_401_and_an_email_taken_meanwhile_409() {
 
 #[tokio::test]
 async fn a_database_restart_fails_no_request() {
-    stopped::restarted().await.all_succeeded();
+    stopped::restarted().await.assert_all_succeeded();
 }
 
 #[tokio::test]
 async fn a_database_crash_fails_no_request() {
-    stopped::crashed().await.all_succeeded();
+    stopped::crashed().await.assert_all_succeeded();
 }
 
 #[tokio::test]
 async fn two_hundred_clients_at_once_are_answered_in_time_and_lose_nothing() {
     for (pool, delay) in [(1, 0), (4, 0), (1, 5), (4, 5)] {
-        let outcome = crowd::clients(pool, Duration::from_millis(delay)).await.all_succeeded();
+        let outcome = crowd::clients(pool, Duration::from_millis(delay)).await.assert_all_succeeded();
         assert_eq!(outcome.resent, 0, "{outcome:?}");
         assert!(outcome.slowest < shared::middleware::REQUEST_DEADLINE, "{outcome:?}");
     }
@@ -355,7 +355,7 @@ async fn two_hundred_clients_at_once_are_answered_in_time_and_lose_nothing() {
 
 #[tokio::test]
 async fn two_hundred_logins_at_once_are_answered_in_time() {
-    let outcome = crowd::logins().await.all_succeeded();
+    let outcome = crowd::logins().await.assert_all_succeeded();
     assert!(outcome.slowest < shared::middleware::REQUEST_DEADLINE, "{outcome:?}");
 }
 

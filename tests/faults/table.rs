@@ -5,7 +5,7 @@
 //! ```
 //!
 //! It needs PgBouncer (Debian's package is `pgbouncer`) and takes some minutes. It panics if a request is lost or
-//! doubled.
+//! duplicated.
 
 #![expect(
     clippy::indexing_slicing,
@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use kit::{
     Outcome, PgBouncer, Proxy,
-    faults::{self, Missed, frozen, ten_through_one},
+    faults::{self, CloseNotice, frozen, ten_functions_on_one_connection},
 };
 use scenarios::{addresses, crowd, cuts, lost, pressure, silence, stopped, waking};
 
@@ -28,13 +28,13 @@ use scenarios::{addresses, crowd, cuts, lost, pressure, silence, stopped, waking
 async fn main() {
     let tasks = kit::binary("tasks");
     let tasks = tasks.to_str().unwrap();
-    println!("| fault | requests | 2xx | 4xx | 503 | slowest | sent again | lost | doubled |");
+    println!("| fault | requests | 2xx | 4xx | 503 | slowest | sent again | lost | duplicated |");
     println!("|---|--:|--:|--:|--:|--:|--:|--:|--:|");
-    print(frozen(tasks, faults::Way::Plain, Missed::Nothing).await);
-    print(frozen(tasks, faults::Way::Tls, Missed::Nothing).await);
-    print(frozen(tasks, faults::Way::PgBouncer, Missed::Nothing).await);
-    print(frozen(tasks, faults::Way::Plain, Missed::TheEnd).await);
-    print(frozen(tasks, faults::Way::Tls, Missed::TheEnd).await);
+    print(frozen(tasks, faults::ConnectionPath::Plain, CloseNotice::Received).await);
+    print(frozen(tasks, faults::ConnectionPath::Tls, CloseNotice::Received).await);
+    print(frozen(tasks, faults::ConnectionPath::PgBouncer, CloseNotice::Received).await);
+    print(frozen(tasks, faults::ConnectionPath::Plain, CloseNotice::Lost).await);
+    print(frozen(tasks, faults::ConnectionPath::Tls, CloseNotice::Lost).await);
     print(lost::closed_while_idle().await);
     print(waking::refused().await);
     print(waking::closed().await);
@@ -90,7 +90,7 @@ async fn main() {
     print(pressure::serialization_failure().await);
     print(pressure::email_taken_meanwhile().await);
     print(pressure::user_deleted_meanwhile().await);
-    print(ten_through_one(tasks).await);
+    print(ten_functions_on_one_connection(tasks).await);
     for delay in [Duration::ZERO, Duration::from_millis(5)] {
         for pool in [1, 4] {
             print(crowd::clients(pool, delay).await);
@@ -108,12 +108,13 @@ async fn main() {
     for ((request, plain), (_, through)) in plain.iter().zip(through.await) {
         println!("| {request} | {plain} | {through} |");
     }
-    for way in [faults::Way::Plain, faults::Way::Tls, faults::Way::PgBouncer] {
+    for way in [faults::ConnectionPath::Plain, faults::ConnectionPath::Tls, faults::ConnectionPath::PgBouncer]
+    {
         let trips = faults::round_trips(tasks, way).await;
         println!("\nThe function tasks, {way:?}: {trips} round trips in 100 lists.");
     }
-    for way in [faults::Way::Plain, faults::Way::Tls] {
-        let (trips, version) = faults::round_trips_of_a_cold_start(tasks, way).await;
+    for way in [faults::ConnectionPath::Plain, faults::ConnectionPath::Tls] {
+        let (trips, version) = faults::cold_start_round_trips(tasks, way).await;
         println!(
             "\nThe function tasks, {way:?}: {trips} round trips to connect (PostgreSQL {}).",
             version / 10_000
@@ -122,7 +123,7 @@ async fn main() {
 }
 
 fn print(outcome: Outcome) {
-    let Outcome { fault, requests, succeeded, refused, unavailable, slowest, resent, lost, doubled } =
+    let Outcome { fault, requests, succeeded, refused, unavailable, slowest, resent, lost, duplicated } =
         &outcome;
     // Two digits, because the others vary from run to run.
     let slowest = match slowest.as_secs_f64() {
@@ -130,7 +131,7 @@ fn print(outcome: Outcome) {
         seconds => format!("{:.0} ms", seconds * 1000.0),
     };
     println!(
-        "| {fault} | {requests} | {succeeded} | {refused} | {unavailable} | {slowest} | {resent} | {lost} | {doubled} |"
+        "| {fault} | {requests} | {succeeded} | {refused} | {unavailable} | {slowest} | {resent} | {lost} | {duplicated} |"
     );
-    outcome.nothing_was_lost_or_doubled();
+    outcome.assert_no_loss_or_duplicates();
 }

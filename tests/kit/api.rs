@@ -1,4 +1,4 @@
-//! What the tests share: the API of one test, requests to it, and what must hold of every answer.
+//! Sends requests to the API in process, and checks the properties that all answers have in common.
 
 use axum::{
     Router,
@@ -15,10 +15,10 @@ use crate::log;
 pub const SECRET: &str = "a secret of the tests, 32 bytes and more";
 pub const PASSWORD: &str = "correct horse battery staple";
 
-/// Makes routes of a configuration, as `dev::api` makes those of all functions.
+/// A function that makes the routes, such as `dev::api`, which makes those of all functions.
 type Build = fn(&Config) -> Result<Router, config::Error>;
 
-/// Routes on a database of their own.
+/// The API with its own database.
 #[derive(Clone)]
 pub struct Api {
     pub url: String,
@@ -35,23 +35,24 @@ pub struct User {
 pub struct Answer {
     pub status: u16,
     pub headers: HeaderMap,
-    /// The body as it came, and what it says.
+    /// The body as text.
     pub text: String,
+    /// The body as JSON.
     pub body: Value,
 }
 
 impl Api {
-    /// The routes that `build` makes, on a database of their own.
+    /// Returns the routes that `build` makes, with a new database.
     pub async fn new(build: Build) -> Self {
         Self::with(build, &[]).await
     }
 
-    /// As [`Api::new`], with more variables.
+    /// Like [`Api::new`], with more variables.
     pub async fn with(build: Build, variables: &[(&str, &str)]) -> Self {
         Self::on(build, crate::database().await, variables)
     }
 
-    /// As [`Api::with`], on the database at `url`.
+    /// Like [`Api::with`], with the database at `url`.
     pub fn on(build: Build, url: String, variables: &[(&str, &str)]) -> Self {
         log::watch();
         let defaults = [
@@ -67,7 +68,7 @@ impl Api {
         Self { router: build(&config).unwrap(), url }
     }
 
-    /// A connection to look behind the API.
+    /// Opens a connection to the database.
     pub async fn sql(&self) -> tokio_postgres::Client {
         let (client, connection) = tokio_postgres::connect(&self.url, tokio_postgres::NoTls).await.unwrap();
         tokio::spawn(connection);
@@ -89,7 +90,7 @@ impl Api {
         }
     }
 
-    /// A task of `user` with these fields, made by the API.
+    /// Creates a task of `user` with these fields, through the API.
     pub async fn task(&self, user: &User, fields: &Value) -> Value {
         let answer = self.post("/tasks").by(user).json(fields).await;
         assert_eq!(answer.status, 201, "{answer:?}");
@@ -116,7 +117,7 @@ impl Api {
         self.call(Method::DELETE, path)
     }
 
-    /// Answers an event of API Gateway's, read as in a function.
+    /// Sends an event of API Gateway, parsed as in a function.
     pub async fn event(&self, event: &Value) -> Answer {
         let request = lambda_http::request::from_str(&event.to_string()).unwrap();
         Call { router: self.router.clone(), request: request.map(Body::new) }.send().await
@@ -138,7 +139,7 @@ impl Call {
         self.token(&user.token)
     }
 
-    /// As if from a client of this address.
+    /// Sets the client IP.
     pub fn from(mut self, address: &str) -> Self {
         self.request.extensions_mut().insert(ClientIp(address.parse().unwrap()));
         self
@@ -165,7 +166,7 @@ impl Call {
         self.header("content-type", "application/json").raw(body).await
     }
 
-    /// With no content type but what was set.
+    /// Sends a body without setting the content type.
     pub async fn raw(mut self, body: impl Into<Body>) -> Answer {
         *self.request.body_mut() = body.into();
         self.send().await
@@ -175,7 +176,7 @@ impl Call {
         let is_head = self.request.method() == Method::HEAD;
         let (parts, body) = self.router.oneshot(self.request).await.unwrap().into_parts();
         let bytes = body.collect().await.unwrap().to_bytes();
-        assert!(!is_head || bytes.is_empty(), "HEAD is answered without a body");
+        assert!(!is_head || bytes.is_empty(), "an answer to HEAD has no body");
         let is_empty = is_head || parts.status == 204;
         let answer = Answer {
             status: parts.status.as_u16(),
@@ -183,8 +184,8 @@ impl Call {
             body: if is_empty { Value::Null } else { parse(&bytes) },
             text: String::from_utf8(bytes.to_vec()).unwrap(),
         };
-        answer.holds_what_every_answer_holds(is_head);
-        assert_eq!(log::found(), Vec::<String>::new(), "logged");
+        answer.assert_common_properties(is_head);
+        assert_eq!(log::found(), Vec::<String>::new(), "logged secrets");
         answer
     }
 }
@@ -202,19 +203,19 @@ impl Answer {
         self.body["code"].as_str().unwrap_or_default()
     }
 
-    /// The next page: the target of the `Link` header, as RFC 8288 writes it.
+    /// Returns the target of the `Link` header (RFC 8288), which is the next page.
     pub fn next(&self) -> Option<String> {
         let link = self.headers.get("link")?.to_str().unwrap();
         let target = link.strip_prefix('<').unwrap().strip_suffix(">; rel=\"next\"").unwrap();
         Some(target.to_owned())
     }
 
-    /// The body as it came, but for the request's id.
+    /// Returns the body as text without the request ID.
     pub fn text_without_id(&self) -> String {
         self.text.replace(self.header("x-request-id"), "…")
     }
 
-    /// The locations that a 422 names, joined with dots.
+    /// Returns the sorted locations in a 422 answer, joined with dots.
     pub fn bad_fields(&self) -> Vec<String> {
         assert_eq!(self.status, 422, "{self:?}");
         let details = self.body["detail"].as_array().unwrap();
@@ -231,7 +232,7 @@ impl Answer {
         fields
     }
 
-    fn holds_what_every_answer_holds(&self, is_head: bool) {
+    fn assert_common_properties(&self, is_head: bool) {
         let content_type = if self.status == 204 { "" } else { "application/json; charset=utf-8" };
         assert_eq!(self.header("content-type"), content_type, "{self:?}");
         assert_eq!(self.header("cache-control"), "no-store");

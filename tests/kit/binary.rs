@@ -1,4 +1,4 @@
-//! The binary of a package of this repository, as Cargo builds it for a person.
+//! Builds the binaries of this repository.
 
 use std::{
     env,
@@ -6,22 +6,22 @@ use std::{
     process::Command,
 };
 
-/// Builds the binary of a package, which has the package's name, and returns its path.
+/// Builds the binary with the package's name and returns its path.
 ///
-/// A package's own tests know their binary from `CARGO_BIN_EXE_<name>`; this is for the tests of another package.
+/// This is for tests of other packages. A package's own tests use `CARGO_BIN_EXE_<name>`.
 ///
 /// # Panics
-/// The build fails.
+/// Panics if the build fails.
 pub fn binary(package: &str) -> PathBuf {
     let built = cargo().args(["build", "--quiet", "--package", package]).status();
     assert!(built.is_ok_and(|status| status.success()), "cargo build --package {package} failed");
     target_folder().join("debug").join(package)
 }
 
-/// Returns a command of the Cargo that runs this process, in the repository.
+/// Returns a command for the Cargo that runs this process, in the repository.
 ///
-/// The variables that Cargo sets for this process are removed: ring's build script runs again when they change, and then
-/// almost everything is built again.
+/// Removes the variables that Cargo sets for this process, because a change of them makes ring's build script, and so
+/// almost everything, build again.
 pub fn cargo() -> Command {
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.current_dir(repository());
@@ -33,7 +33,7 @@ pub fn cargo() -> Command {
     cargo
 }
 
-/// Returns the folder into which Cargo builds.
+/// Returns Cargo's target folder.
 pub fn target_folder() -> PathBuf {
     env::var_os("CARGO_TARGET_DIR").map_or_else(|| repository().join("target"), PathBuf::from)
 }

@@ -1,4 +1,4 @@
-//! The events of `events/`, which a person sends with `sam local invoke` and `cargo lambda invoke`.
+//! Sends the example events in `events/` to the functions.
 
 use std::{collections::BTreeMap, env, fs, path::Path};
 
@@ -15,18 +15,17 @@ use tower::ServiceExt;
 
 use crate::{Function, database};
 
-/// The origin in the events, whose pages may call the functions.
+/// The allowed CORS origin, which the events use.
 const ORIGIN: &str = "https://todo.example.com";
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../events");
 
-/// Sends every event of `events/` that is named after the function three ways — as plain HTTP to its routes, through
-/// `lambda_http`'s parsing to its routes, and to its real binary — each time to a database that was just seeded, and
-/// checks that the answers are the same and have the status that `events/expected.json` says.
+/// Sends every event whose file is named after the function in three ways: as plain HTTP to its routes, parsed by
+/// `lambda_http` to its routes, and to its real binary. Seeds the database before each request.
 ///
 /// # Panics
-/// They do not.
-pub async fn are_answered_alike(
+/// Panics if the answers differ or do not have the status in `events/expected.json`.
+pub async fn assert_same_answers(
     function: &str,
     binary: &str,
     routes: impl FnOnce(&Config, Db) -> Result<Router, config::Error>,
@@ -48,26 +47,26 @@ pub async fn are_answered_alike(
     for (name, text) in all().into_iter().filter(|(name, _)| name.starts_with(&format!("{function}-"))) {
         let event: Value = serde_json::from_str(&text).unwrap();
         seed(&url).await;
-        let in_process = shown(routes.clone().oneshot(plain_http(&event)).await.unwrap()).await;
+        let in_process = normalised(routes.clone().oneshot(plain_http(&event)).await.unwrap()).await;
         seed(&url).await;
         let request = lambda_http::request::from_str(&text).unwrap();
-        let as_event = shown(routes.clone().oneshot(request).await.unwrap()).await;
+        let as_event = normalised(routes.clone().oneshot(request).await.unwrap()).await;
         seed(&url).await;
         let answer = process.invoke(&event).await.unwrap_or_else(|failure| panic!("{name}: {failure}"));
-        let by_binary = shown(from_lambda(&answer)).await;
+        let by_binary = normalised(from_lambda(&answer)).await;
 
         assert_eq!(in_process["status"], expected[&name], "{name}: {in_process:#}");
         assert_eq!(in_process, as_event, "{name}");
         assert_eq!(in_process, by_binary, "{name}");
         count += 1;
     }
-    assert!(count > 0, "no event is named after {function}");
+    assert!(count > 0, "events/ has no event for {function}: add {function}-….json");
 }
 
-/// Every event of `events/` by the name of its file.
+/// Returns the text of every event in `events/`, by file name.
 ///
 /// # Panics
-/// The folder cannot be read.
+/// Panics if the folder cannot be read.
 pub fn all() -> BTreeMap<String, String> {
     let files = fs::read_dir(FOLDER).unwrap().map(|file| file.unwrap().path());
     files
@@ -79,28 +78,28 @@ pub fn all() -> BTreeMap<String, String> {
         .collect()
 }
 
-/// The status of each event's answer, by the name of its file.
+/// Returns the expected status of each event, by file name.
 ///
 /// # Panics
-/// `events/expected.json` cannot be read.
+/// Panics if `events/expected.json` cannot be read.
 pub fn expected() -> BTreeMap<String, u16> {
     serde_json::from_str(&fs::read_to_string(Path::new(FOLDER).join("expected.json")).unwrap()).unwrap()
 }
 
-/// Makes the demo user and task anew, and deletes what earlier events made. Other users and their tasks stay.
+/// Resets the demo user and task, and deletes the rows of earlier events. Keeps other users and their tasks.
 ///
 /// # Panics
-/// The database is not there, or not migrated.
+/// Panics if the database does not exist or is not migrated.
 pub async fn seed(url: &str) {
     crate::execute(url, include_str!("../../events/seed.sql")).await.unwrap();
 }
 
-/// The database that this process's `DATABASE_URL` names, or else a temporary one, and the variables of a function that
-/// is sent events there: the process's own, and the secret that signed the events' tokens. With `SSM_PARAMETER_PATH`
-/// the function is told neither, but to look there.
+/// Returns the URL of the database, from `DATABASE_URL` or of a temporary one, and the variables for a function: those of
+/// this process, the URL, and the secret that signed the events' tokens. If `SSM_PARAMETER_PATH` is set, the function
+/// reads URL and secret from there instead.
 ///
 /// # Errors
-/// The database is not on this machine (the demo user's password is public), or not there, or not migrated.
+/// Fails if the database is on another machine (the demo user's password is public), or cannot be used.
 pub async fn environment() -> Result<(String, BTreeMap<String, String>), config::Error> {
     let mut variables: BTreeMap<_, _> = env::vars().filter(|(_, value)| !value.is_empty()).collect();
     let url = match variables.remove("DATABASE_URL") {
@@ -109,15 +108,15 @@ pub async fn environment() -> Result<(String, BTreeMap<String, String>), config:
     };
     if !Database::new(&Config::from_iter([("DATABASE_URL", &url)]))?.is_local() {
         return Err(config::Error::new(
-            "DATABASE_URL names a database on another machine, and the demo user's password is public: \
-             name one on this machine, or none for a temporary one"
+            "DATABASE_URL is a database on another machine, and the demo user's password is public: \
+             set it to a database on this machine, or unset it for a temporary one"
                 .to_owned(),
         ));
     }
     crate::execute(&url, "SELECT FROM users").await.map_err(|error| {
         config::Error::new(format!(
-            "the database that DATABASE_URL names cannot be used ({error}): start it and migrate it, as cargo dev \
-             does, or unset DATABASE_URL for a temporary one"
+            "the database in DATABASE_URL cannot be used ({error}): start and migrate it, for example with \
+             cargo dev, or unset DATABASE_URL for a temporary one"
         ))
     })?;
     variables.entry("AWS_LAMBDA_LOG_LEVEL".to_owned()).or_insert_with(|| "INFO".to_owned());
@@ -129,7 +128,7 @@ pub async fn environment() -> Result<(String, BTreeMap<String, String>), config:
     Ok((url, variables))
 }
 
-/// The request that made API Gateway send this event.
+/// Returns the HTTP request of an event.
 fn plain_http(event: &Value) -> Request<Body> {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let uri = match text(&event["rawQueryString"]) {
@@ -148,7 +147,7 @@ fn plain_http(event: &Value) -> Request<Body> {
     request.body(Body::from(body)).unwrap()
 }
 
-/// The response that API Gateway makes of a function's answer.
+/// Returns the HTTP response of a function's answer, as API Gateway does.
 fn from_lambda(answer: &Value) -> Response<Body> {
     let mut response =
         Response::builder().status(u16::try_from(answer["statusCode"].as_u64().unwrap()).unwrap());
@@ -159,8 +158,8 @@ fn from_lambda(answer: &Value) -> Response<Body> {
     response.body(Body::from(answer["body"].as_str().unwrap_or_default().to_owned())).unwrap()
 }
 
-/// Status, headers and body, with a sign in the place of what is new each time.
-async fn shown<B>(response: Response<B>) -> Value
+/// Returns status, headers and body, with placeholders for the values that change each time.
+async fn normalised<B>(response: Response<B>) -> Value
 where
     B: axum::body::HttpBody<Data: Send, Error: std::fmt::Debug>,
 {
@@ -179,9 +178,9 @@ where
         }
         body => str::from_utf8(body).unwrap().into(),
     };
-    let mut shown = json!({ "status": parts.status.as_u16(), "headers": headers, "body": body });
-    mask(&mut shown);
-    shown
+    let mut answer = json!({ "status": parts.status.as_u16(), "headers": headers, "body": body });
+    mask(&mut answer);
+    answer
 }
 
 fn mask(value: &mut Value) {
@@ -190,7 +189,7 @@ fn mask(value: &mut Value) {
         Value::Object(members) => {
             for (name, value) in members {
                 match name.as_str() {
-                    // openapi.json says of the same names what they are.
+                    // In openapi.json these names have schemas, which are objects.
                     _ if value.is_object() => mask(value),
                     "request_id" | "x-request-id" | "access_token" | "created_at" | "updated_at" => {
                         assert!(value.as_str().is_some_and(|text| !text.is_empty()), "{name}");
@@ -201,7 +200,7 @@ fn mask(value: &mut Value) {
             }
         }
         Value::String(text) => {
-            // Ids of the seed are known; one that was made for this answer stands last in what holds it.
+            // Replaces a new ID at the end of a string. The IDs of the seed stay.
             let (rest, last) = text.rsplit_once('/').map_or(("", text.as_str()), |(rest, last)| (rest, last));
             if last.len() == 36 && last.split('-').count() == 5 && !last.starts_with("019bc000-0000-7000") {
                 *text = format!("{rest}/<id>");

@@ -1,4 +1,4 @@
-//! The function `tasks` in processes of its own.
+//! Fault tests with the function `tasks` in separate processes.
 
 use std::time::{Duration, Instant};
 
@@ -8,26 +8,26 @@ use tokio_postgres::{Client, NoTls};
 
 use crate::{Cut, Function, Outcome, PgBouncer, Proxy, Tls, events, signal};
 
-/// How the function reaches its database.
+/// The connection between the function and its database.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Way {
+pub enum ConnectionPath {
     Plain,
     Tls,
     PgBouncer,
 }
 
-/// What a function that is frozen misses.
+/// Tells whether a frozen function gets the notice that its connection was closed.
 #[derive(Clone, Copy, PartialEq)]
-pub enum Missed {
-    /// Nothing: when it is thawed, the news that its connection was closed is there.
-    Nothing,
-    /// That news. Its next bytes are answered with a reset.
-    TheEnd,
+pub enum CloseNotice {
+    /// The notice has arrived when the function resumes.
+    Received,
+    /// The notice is lost. The next data are answered with RST.
+    Lost,
 }
 
-/// A database that was seeded, and whatever stands before it.
+/// A seeded database, and the PgBouncer in front of it if there is one.
 struct Database {
-    /// The functions' way.
+    /// The URL that the functions use.
     url: String,
     sql: Client,
     _tls: Option<Tls>,
@@ -35,14 +35,14 @@ struct Database {
 }
 
 impl Database {
-    async fn by(way: Way, pool_size: usize) -> Self {
-        let tls = if way == Way::Tls { Some(crate::tls().await) } else { None };
+    async fn start(path: ConnectionPath, pool_size: usize) -> Self {
+        let tls = if path == ConnectionPath::Tls { Some(crate::tls().await) } else { None };
         let direct = match &tls {
             Some(tls) => tls.plain_url().to_owned(),
             None => crate::database().await,
         };
-        let pgbouncer = match way {
-            Way::PgBouncer => Some(PgBouncer::start(&direct, pool_size, 100).await),
+        let pgbouncer = match path {
+            ConnectionPath::PgBouncer => Some(PgBouncer::start(&direct, pool_size, 100).await),
             _ => None,
         };
         events::seed(&direct).await;
@@ -60,10 +60,10 @@ impl Database {
         self.sql.query_one("SELECT count(*) FROM tasks", &[]).await.unwrap().get(0)
     }
 
-    /// As many tasks as answers said, no more and no fewer.
-    async fn compare(&self, before: i64, created: usize, outcome: &mut Outcome) {
+    /// Compares the new tasks with the number of answers that reported a created task.
+    async fn count_lost_and_duplicated(&self, before: i64, created: usize, outcome: &mut Outcome) {
         let made = usize::try_from(self.tasks().await - before).unwrap();
-        (outcome.lost, outcome.doubled) = (created.saturating_sub(made), made.saturating_sub(created));
+        (outcome.lost, outcome.duplicated) = (created.saturating_sub(made), made.saturating_sub(created));
     }
 }
 
@@ -83,24 +83,24 @@ fn status(answer: &Value) -> u16 {
 }
 
 fn resent(function: &Function) -> u64 {
-    function.answered().iter().filter_map(|line| line["resent"].as_u64()).sum()
+    function.request_logs().iter().filter_map(|line| line["resent"].as_u64()).sum()
 }
 
-/// Lambda freezes a function between requests; here a signal does. A hundred times its connection ends meanwhile, and a
-/// request comes, which is what the function looks at first.
-pub async fn frozen(binary: &str, way: Way, missed: Missed) -> Outcome {
-    let database = Database::by(way, 1).await;
+/// Lambda freezes a function between requests, and SIGSTOP does it here. Closes the connection of the frozen function and
+/// sends it a request, 100 times.
+pub async fn frozen(binary: &str, path: ConnectionPath, notice: CloseNotice) -> Outcome {
+    let database = Database::start(path, 1).await;
     let proxy = Proxy::start(&database.url).await;
     let mut function = start(binary, proxy.url()).await;
     let pid = function.pid();
     let before = database.tasks().await;
     let (list, create) = (event("tasks-list.json"), event("tasks-create.json"));
-    let mut outcome = Outcome::of(match (way, missed) {
-        (Way::Plain, Missed::Nothing) => "frozen, connection closed, thawed",
-        (Way::Plain, Missed::TheEnd) => "frozen, connection lost without notice, thawed",
-        (Way::Tls, Missed::Nothing) => "frozen, connection closed, thawed, TLS",
-        (Way::Tls, Missed::TheEnd) => "frozen, connection lost without notice, thawed, TLS",
-        (Way::PgBouncer, _) => "frozen, connection closed, thawed, PgBouncer",
+    let mut outcome = Outcome::new(match (path, notice) {
+        (ConnectionPath::Plain, CloseNotice::Received) => "frozen, connection closed, thawed",
+        (ConnectionPath::Plain, CloseNotice::Lost) => "frozen, connection lost without notice, thawed",
+        (ConnectionPath::Tls, CloseNotice::Received) => "frozen, connection closed, thawed, TLS",
+        (ConnectionPath::Tls, CloseNotice::Lost) => "frozen, connection lost without notice, thawed, TLS",
+        (ConnectionPath::PgBouncer, _) => "frozen, connection closed, thawed, PgBouncer",
     });
     let mut created = 0;
     for round in 0..100 {
@@ -108,19 +108,19 @@ pub async fn frozen(binary: &str, way: Way, missed: Missed) -> Outcome {
         let is_create = round % 2 == 1;
         let meanwhile = async {
             sleep(Duration::from_millis(5)).await;
-            if missed == Missed::TheEnd {
+            if notice == CloseNotice::Lost {
                 proxy.black_hole();
             }
-            if way == Way::PgBouncer {
+            if path == ConnectionPath::PgBouncer {
                 proxy.cut(Cut::Fin);
             }
             let close = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
                          WHERE datname = current_database() AND pid <> pg_backend_pid()";
             database.sql.batch_execute(close).await.unwrap();
-            match missed {
-                Missed::TheEnd => proxy.pass(),
-                Missed::Nothing => {
-                    while proxy.open() > 0 {
+            match notice {
+                CloseNotice::Lost => proxy.restore(),
+                CloseNotice::Received => {
+                    while proxy.open_connections() > 0 {
                         sleep(Duration::from_millis(1)).await;
                     }
                 }
@@ -131,47 +131,51 @@ pub async fn frozen(binary: &str, way: Way, missed: Missed) -> Outcome {
         let (answer, thawed) =
             tokio::join!(function.invoke(if is_create { &create } else { &list }), meanwhile);
         let answer = status(&answer.unwrap());
-        outcome.note(answer, thawed.elapsed());
+        outcome.record(answer, thawed.elapsed());
         created += usize::from(is_create && answer == 201);
     }
     outcome.resent = resent(&function);
-    database.compare(before, created, &mut outcome).await;
+    database.count_lost_and_duplicated(before, created, &mut outcome).await;
     outcome
 }
 
-/// How many round trips to the database a hundred lists take.
-pub async fn round_trips(binary: &str, way: Way) -> u64 {
-    let database = Database::by(way, 1).await;
+/// Returns the number of round trips to the database of 100 `GET /tasks`.
+pub async fn round_trips(binary: &str, path: ConnectionPath) -> u64 {
+    let database = Database::start(path, 1).await;
     let proxy = Proxy::start(&database.url).await;
     let mut function = start(binary, proxy.url()).await;
     let list = event("tasks-list.json");
     function.invoke(&list).await.unwrap();
-    let before = proxy.turns();
+    let before = proxy.round_trips();
     for _ in 0..100 {
         assert_eq!(status(&function.invoke(&list).await.unwrap()), 200);
     }
-    proxy.turns() - before
+    proxy.round_trips() - before
 }
 
-/// How many round trips a starting function takes to connect, and to which version of PostgreSQL.
-pub async fn round_trips_of_a_cold_start(binary: &str, way: Way) -> (u64, i32) {
-    let database = Database::by(way, 1).await;
+/// Returns the number of round trips that a starting function needs to connect, and the version of PostgreSQL.
+pub async fn cold_start_round_trips(binary: &str, path: ConnectionPath) -> (u64, i32) {
+    let database = Database::start(path, 1).await;
     let proxy = Proxy::start(&database.url).await;
-    // So that what needs no answer is not mistaken for waiting: with TLS, the server's session tickets.
+    // With a delay, data that the server sends unasked, such as TLS session tickets, do not count as a round trip.
     proxy.delay(Duration::from_millis(20));
     let mut function = start(binary, proxy.url()).await;
     function.init().await.unwrap();
     assert_eq!(proxy.connections(), 1);
-    let turns = proxy.turns();
+    let trips = proxy.round_trips();
     assert_eq!(status(&function.invoke(&event("tasks-list.json")).await.unwrap()), 200);
-    assert_eq!((proxy.connections(), proxy.turns()), (1, turns + 1), "the first request connected");
+    assert_eq!(
+        (proxy.connections(), proxy.round_trips()),
+        (1, trips + 1),
+        "the first request opened a connection"
+    );
     let version = database.sql.query_one("SELECT current_setting('server_version_num')::int", &[]).await;
-    (turns, version.unwrap().get(0))
+    (trips, version.unwrap().get(0))
 }
 
-/// Ten functions at once through a PgBouncer that has one connection.
-pub async fn ten_through_one(binary: &str) -> Outcome {
-    let database = Database::by(Way::PgBouncer, 1).await;
+/// Sends requests to ten functions at once, through a PgBouncer with one connection.
+pub async fn ten_functions_on_one_connection(binary: &str) -> Outcome {
+    let database = Database::start(ConnectionPath::PgBouncer, 1).await;
     let before = database.tasks().await;
     let functions = (0..10).map(async |_| {
         let mut function = start(binary, &database.url).await;
@@ -191,7 +195,7 @@ pub async fn ten_through_one(binary: &str) -> Outcome {
     let mut outcome = outcomes
         .into_iter()
         .map(|(outcome, _)| outcome)
-        .fold(Outcome::of("ten functions through PgBouncer with one connection"), Outcome::and);
-    database.compare(before, created, &mut outcome).await;
+        .fold(Outcome::new("ten functions through PgBouncer with one connection"), Outcome::and);
+    database.count_lost_and_duplicated(before, created, &mut outcome).await;
     outcome
 }

@@ -1,4 +1,6 @@
-#![expect(clippy::disallowed_types, reason = "the Runtime API has no errors of ours")]
+//! Runs a function's real binary with a Lambda Runtime API.
+
+#![expect(clippy::disallowed_types, reason = "the Runtime API does not use our error type")]
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -25,11 +27,10 @@ use tokio::time::timeout;
 
 use crate::log;
 
-/// How long a function may take to initialise, or to answer.
-const DEADLINE: Duration = Duration::from_secs(30);
+/// The timeout of the initialisation and of each answer.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A function's real binary, which gets its events from a Lambda Runtime API of its own.
-/// The process is killed when this is dropped.
+/// A running binary of a function, with its own Lambda Runtime API. Dropping it kills the process.
 pub struct Function {
     process: Child,
     started: Instant,
@@ -40,7 +41,7 @@ pub struct Function {
     readers: Vec<JoinHandle<()>>,
     api: JoinHandle<()>,
     invocations: u64,
-    /// What it was told and must not repeat.
+    /// The secrets in its variables, which it must not log.
     secrets: Vec<String>,
 }
 
@@ -49,14 +50,14 @@ struct Event {
     body: String,
 }
 
-/// What the function told the Runtime API.
+/// A call of the function to the Runtime API.
 enum Report {
-    /// It asked for its first event at this time.
+    /// The function asked for an event at this time.
     Ready(Instant),
     Response {
         id: String,
         body: Bytes,
-        /// The time since its event was sent.
+        /// The time since the event was sent.
         took: Duration,
     },
     Error {
@@ -68,17 +69,17 @@ enum Report {
     },
 }
 
-/// Why there is no answer.
+/// The reason why there is no answer.
 #[derive(Debug)]
 pub enum Failure {
     /// The function reported that the invocation failed, with this error object.
     Error(Value),
     /// The function reported that it could not initialise, with this error object.
     InitError(Value),
-    /// The process ended; this is all it wrote.
+    /// The process ended, with this status and output.
     Ended(ExitStatus, String),
-    /// There was no sign of life for 30 s; this is what it wrote.
-    Deadline(String),
+    /// The function called nothing for 30 s. It wrote this output.
+    Timeout(String),
 }
 
 impl fmt::Display for Failure {
@@ -86,8 +87,12 @@ impl fmt::Display for Failure {
         match self {
             Self::Error(error) => write!(f, "the function reported {error}"),
             Self::InitError(error) => write!(f, "the function could not initialise: {error}"),
-            Self::Ended(status, output) => write!(f, "the function ended ({status}) after writing: {output}"),
-            Self::Deadline(output) => write!(f, "the function did not answer in time, and wrote: {output}"),
+            Self::Ended(status, output) => {
+                write!(f, "the function ended ({status}) with the output: {output}")
+            }
+            Self::Timeout(output) => {
+                write!(f, "the function did not answer within 30 s; its output: {output}")
+            }
         }
     }
 }
@@ -95,16 +100,18 @@ impl fmt::Display for Failure {
 impl std::error::Error for Failure {}
 
 impl Function {
-    /// Runs the binary with these variables and those that Lambda sets, and no others. It logs at TRACE unless told
-    /// otherwise, and what it logged until its last answer is searched when this is dropped.
+    /// Starts the binary with these variables and those that Lambda sets. The log level is TRACE by default. Dropping the
+    /// function checks its log for secrets.
     ///
     /// # Panics
-    /// The binary cannot be run.
+    /// Panics if the binary cannot be run.
     pub async fn start(binary: impl AsRef<Path>, env: &[(&str, &str)]) -> Self {
         let binary = binary.as_ref();
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await;
-        let listener = listener.unwrap_or_else(|error| panic!("no port for the Runtime API: {error}"));
-        let address = listener.local_addr().unwrap_or_else(|error| panic!("no address: {error}"));
+        let listener =
+            listener.unwrap_or_else(|error| panic!("cannot bind a port for the Runtime API: {error}"));
+        let address =
+            listener.local_addr().unwrap_or_else(|error| panic!("the listener has no address: {error}"));
         let (events, queue) = mpsc::unbounded_channel();
         let (report, reports) = mpsc::unbounded_channel();
         let router = runtime_api(queue, report);
@@ -156,62 +163,61 @@ impl Function {
             readers: readers.into_iter().chain(more).collect(),
             api,
             invocations: 0,
-            secrets: env.iter().filter_map(|(name, value)| log::secret(name, value)).collect(),
+            secrets: env.iter().filter_map(|(name, value)| log::secret_in(name, value)).collect(),
         }
     }
 
-    /// Waits until the function asks for its first event, and tells how long that took it from its start.
+    /// Waits until the function asks for its first event, and returns the time since its start.
     ///
     /// # Errors
-    /// It ended or failed first, or took more than 30 s.
+    /// Fails if the function ends, reports an error or takes more than 30 s.
     pub async fn init(&mut self) -> Result<Duration, Failure> {
         while self.initialised.is_none() {
             match self.report().await? {
                 Report::Ready(at) => self.initialised = Some(at - self.started),
                 Report::InitError { body } => return Err(Failure::InitError(json(&body))),
                 Report::Response { id, .. } | Report::Error { id, .. } => {
-                    panic!("the function answered {id}, which it was not asked")
+                    panic!("the function answered the event {id}, which was not sent")
                 }
             }
         }
         Ok(self.initialised.unwrap_or_default())
     }
 
-    /// Sends one event, as Lambda would, and waits for the answer.
+    /// Sends an event and waits for the answer.
     ///
     /// # Errors
-    /// The function reported an error, ended, or took more than 30 s.
+    /// Fails if the function reports an error, ends or takes more than 30 s.
     pub async fn invoke(&mut self, event: &Value) -> Result<Value, Failure> {
-        Ok(json(&self.timed(event.to_string()).await?.0))
+        Ok(json(&self.invoke_timed(event.to_string()).await?.0))
     }
 
-    /// As [`Function::invoke`]: the answer's bytes, and how long it took from the event's sending to their arrival,
-    /// which is what Lambda would bill.
+    /// Like [`Function::invoke`]. Returns the answer's bytes and the time from sending the event to their arrival, which
+    /// Lambda bills.
     ///
     /// # Errors
-    /// As [`Function::invoke`].
-    pub async fn timed(&mut self, event: String) -> Result<(Bytes, Duration), Failure> {
+    /// See [`Function::invoke`].
+    pub async fn invoke_timed(&mut self, event: String) -> Result<(Bytes, Duration), Failure> {
         self.init().await?;
         self.invocations += 1;
         let expected = format!("8476a536-e9f4-11e8-9739-{:012x}", self.invocations);
         let event = Event { id: expected.clone(), body: event };
-        // Nobody to send it to means that the API is gone, and then there is no report either.
+        // If sending fails, the API has ended, and there is no report either.
         let _ = self.events.send(event);
         loop {
             match self.report().await? {
                 Report::Response { id, body, took } if id == expected => return Ok((body, took)),
                 Report::Error { id, body } if id == expected => return Err(Failure::Error(json(&body))),
-                // Of an invocation that had been given up.
+                // A report of an earlier invocation that timed out.
                 _ => {}
             }
         }
     }
 
-    /// Sends events all at once, as Lambda does to a function that answers several at a time, and waits for their answers,
-    /// which it returns in the events' order.
+    /// Sends all events at once, as Lambda Managed Instances do. Returns the answers in the order of the events.
     ///
     /// # Errors
-    /// As [`Function::invoke`], for any of them.
+    /// See [`Function::invoke`].
     pub async fn invoke_all(&mut self, events: &[Value]) -> Result<Vec<Value>, Failure> {
         self.init().await?;
         let mut waiting = Vec::new();
@@ -232,22 +238,22 @@ impl Function {
         Ok(waiting.iter().filter_map(|id| answers.remove(id)).collect())
     }
 
-    /// The number of its process.
+    /// Returns the PID.
     ///
     /// # Panics
-    /// It has ended.
+    /// Panics if the process has ended.
     pub fn pid(&self) -> u32 {
         self.process.id().unwrap_or_else(|| panic!("the function has ended"))
     }
 
-    /// What the function has written to its standard output and error so far.
+    /// Returns what the function has written to stdout and stderr so far.
     pub fn output(&self) -> String {
         let output = self.output.lock().unwrap_or_else(PoisonError::into_inner);
         String::from_utf8_lossy(&output).into_owned()
     }
 
-    /// The lines it wrote for CloudWatch so far, one for each request.
-    pub fn answered(&self) -> Vec<Value> {
+    /// Returns the log lines with metrics for CloudWatch so far, one per request.
+    pub fn request_logs(&self) -> Vec<Value> {
         let output = self.output();
         let lines = output.lines().filter_map(|line| serde_json::from_str(line).ok());
         lines.filter(|line: &Value| line.get("_aws").is_some()).collect()
@@ -262,10 +268,10 @@ impl Function {
                 status = process.wait() => Err(status),
             }
         };
-        match timeout(DEADLINE, next).await {
+        match timeout(TIMEOUT, next).await {
             Ok(Ok(report)) => Ok(report),
             Ok(Err(status)) => {
-                // A last report may have come between the two looks.
+                // A last report may have arrived before the exit.
                 if let Ok(report) = self.reports.try_recv() {
                     return Ok(report);
                 }
@@ -275,22 +281,22 @@ impl Function {
                 let status = status.unwrap_or_else(|error| panic!("cannot wait for the function: {error}"));
                 Err(Failure::Ended(status, self.output()))
             }
-            Err(_) => Err(Failure::Deadline(self.output())),
+            Err(_) => Err(Failure::Timeout(self.output())),
         }
     }
 }
 
 impl Drop for Function {
     /// # Panics
-    /// There is something in its log that must not be there.
+    /// Panics if the log contains secrets.
     fn drop(&mut self) {
         self.api.abort();
         if !std::thread::panicking() {
             let output = self.output();
-            let indiscreet = log::indiscreet(&output);
-            assert!(indiscreet.is_empty(), "the function logged {indiscreet:#?}");
+            let lines = log::lines_with_secrets(&output);
+            assert!(lines.is_empty(), "the function logged secrets: {lines:#?}");
             let secret = self.secrets.iter().find(|secret| output.contains(*secret));
-            assert_eq!(secret, None, "the function logged {output}");
+            assert_eq!(secret, None, "the function logged a secret of its variables: {output}");
         }
     }
 }
@@ -303,7 +309,7 @@ async fn read(mut pipe: impl AsyncRead + Unpin, output: Arc<Mutex<Vec<u8>>>) {
     }
 }
 
-/// What is not JSON is kept as a string, for the test to see.
+/// Parses JSON. Other text becomes a JSON string.
 fn json(body: &[u8]) -> Value {
     serde_json::from_slice(body).unwrap_or_else(|_| String::from_utf8_lossy(body).into())
 }
@@ -316,7 +322,7 @@ fn runtime_api(events: UnboundedReceiver<Event>, reports: UnboundedSender<Report
         .route("/2018-06-01/runtime/invocation/{id}/response", post(response))
         .route("/2018-06-01/runtime/invocation/{id}/error", post(error))
         .route("/2018-06-01/runtime/init/error", post(init_error))
-        // A response may have 6 MB.
+        // A response may be up to 6 MB.
         .layer(DefaultBodyLimit::disable())
         .with_state(Api { events, reports, sent: Arc::new(Mutex::new(Instant::now())) })
 }
@@ -325,13 +331,13 @@ fn runtime_api(events: UnboundedReceiver<Event>, reports: UnboundedSender<Report
 struct Api {
     events: Arc<tokio::sync::Mutex<UnboundedReceiver<Event>>>,
     reports: UnboundedSender<Report>,
-    /// When the last event was.
+    /// The time when the last event was sent.
     sent: Arc<Mutex<Instant>>,
 }
 
 impl Api {
     fn accept(&self, report: Report) -> StatusCode {
-        // Nobody listens any more when the test is over.
+        // Sending fails when the test is over.
         let _ = self.reports.send(report);
         StatusCode::ACCEPTED
     }
@@ -347,7 +353,7 @@ async fn next(State(api): State<Api>) -> Response {
         return StatusCode::GONE.into_response();
     };
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let deadline = (now + DEADLINE).as_millis().to_string();
+    let deadline = (now + TIMEOUT).as_millis().to_string();
     let headers = [
         ("content-type", "application/json"),
         ("lambda-runtime-aws-request-id", &id),

@@ -1,6 +1,4 @@
-//! What the fuzz targets of `fuzz` do with one input, and the tests with each of their corpus.
-//!
-//! An input that breaks a promise makes these panic.
+//! The checks of the fuzz targets in `fuzz/`. They panic if an answer is wrong. `tests/fuzz.rs` runs them on the corpus.
 
 use std::{collections::BTreeMap, pin::Pin, sync::LazyLock};
 
@@ -23,11 +21,11 @@ use uuid::Uuid;
 
 use crate::{connect, database};
 
-/// The user of `events/seed.sql`.
+/// The ID of the user in `events/seed.sql`.
 const DEMO: Uuid = Uuid::from_u128(0x019b_c000_0000_7000_8000_0000_0000_0001);
 
-/// Somebody else, whose task nobody may see or change.
-const STRANGER: &str = "
+/// Another user, whose task must not be returned or changed.
+const OTHER_USER: &str = "
     INSERT INTO users (id, email, hashed_password)
     VALUES ('019bc000-0000-7000-8000-0000000000f1', 'stranger@example.com', 'none');
     INSERT INTO tasks (id, user_id, title)
@@ -35,7 +33,7 @@ const STRANGER: &str = "
 
 type Answer = Pin<Box<dyn Future<Output = Value>>>;
 
-/// All functions' routes as Lambda calls them, on a database with the demo user and a stranger.
+/// All functions' routes as Lambda calls them, and a database with the demo user and another one.
 pub struct Events {
     function: Box<dyn FnMut(LambdaEvent<Box<RawValue>>) -> Answer>,
     client: Client,
@@ -43,18 +41,18 @@ pub struct Events {
 }
 
 impl Events {
-    /// Of these routes, on a database of their own.
+    /// Creates a database for these routes.
     ///
     /// # Panics
-    /// The database cannot be made.
-    pub async fn of(routes: impl FnOnce(&Config) -> Result<Router, config::Error>) -> Self {
+    /// Panics if the database cannot be created.
+    pub async fn new(routes: impl FnOnce(&Config) -> Result<Router, config::Error>) -> Self {
         let url = database().await;
         let config = Config::from_iter([
             ("DATABASE_URL", url.as_str()),
             ("JWT_SECRET", DEMO_SECRET),
             ("BCRYPT_COST", "4"),
             ("CORS_ALLOW_ORIGINS", "http://localhost:3000"),
-            // Counted, and never too many.
+            // Attempts are counted, but the limits are never reached.
             ("LOGIN_LIMIT_PER_ACCOUNT_AND_ADDRESS", "1000000"),
             ("LOGIN_LIMIT_PER_ADDRESS", "1000000"),
             ("SIGNUP_LIMIT_PER_ADDRESS", "1000000"),
@@ -78,16 +76,16 @@ impl Events {
     }
 
     async fn reset(&mut self) {
-        let all = ["TRUNCATE users, tasks, attempts", include_str!("../../events/seed.sql"), STRANGER];
+        let all = ["TRUNCATE users, tasks, attempts", include_str!("../../events/seed.sql"), OTHER_USER];
         self.client.batch_execute(&all.join(";")).await.unwrap();
     }
 
-    /// Sends an event: the input itself where it is JSON, and else the one that API Gateway would make of the
-    /// input read as HTTP: `POST /tasks?x=y`, headers, an empty line, a body. A request that says nothing else
-    /// is signed in and has JSON.
+    /// Sends an event. JSON input is the event itself. Other input is an HTTP request (`POST /tasks?x=y`, headers, an
+    /// empty line, a body), which is converted as API Gateway does. By default it has the demo user's token and the
+    /// content type of JSON.
     ///
     /// # Panics
-    /// The answer is not one that a client may get, whatever they send.
+    /// Panics if the answer is wrong for any input, or another user's task was changed.
     pub async fn send(&mut self, input: &[u8]) {
         let event = match serde_json::from_slice(input) {
             Ok(event) => event,
@@ -95,10 +93,10 @@ impl Events {
         };
         let sent: Value = serde_json::from_str(event.get()).unwrap_or_default();
         let answer = (self.function)(LambdaEvent::new(event, Context::default())).await;
-        check(&sent, &answer);
+        check_answer(&sent, &answer);
         if answer["statusCode"].as_u64() < Some(300) && sent["requestContext"]["http"]["method"] != "GET" {
-            let strangers = "SELECT FROM tasks WHERE title = 'A stranger''s' AND NOT completed";
-            assert_eq!(self.client.query(strangers, &[]).await.unwrap().len(), 1, "{sent:#}");
+            let others_task = "SELECT FROM tasks WHERE title = 'A stranger''s' AND NOT completed";
+            assert_eq!(self.client.query(others_task, &[]).await.unwrap().len(), 1, "{sent:#}");
             self.reset().await;
         }
     }
@@ -139,70 +137,72 @@ impl Events {
     }
 }
 
-/// What holds of every answer.
-fn check(sent: &Value, answer: &Value) {
-    let said = || format!("{answer:#} to {sent:#}");
+/// Checks the properties of every answer.
+fn check_answer(sent: &Value, answer: &Value) {
+    let context = || format!("{answer:#} to {sent:#}");
     let status = answer["statusCode"].as_u64().unwrap();
-    assert!([200, 201, 204, 400, 401, 404, 405, 409, 413, 415, 422, 429].contains(&status), "{}", said());
+    assert!([200, 201, 204, 400, 401, 404, 405, 409, 413, 415, 422, 429].contains(&status), "{}", context());
 
     let header = |name: &str| answer["headers"][name].as_str();
-    assert_eq!(header("x-content-type-options"), Some("nosniff"), "{}", said());
-    // What the docs page is made of is the same for all.
-    if header("content-type").is_some_and(|of| of.starts_with("text/")) {
+    assert_eq!(header("x-content-type-options"), Some("nosniff"), "{}", context());
+    // The files of the docs page may be cached.
+    if header("content-type").is_some_and(|kind| kind.starts_with("text/")) {
         let path = sent["rawPath"].as_str().unwrap();
-        let is_of_docs = ["/docs", "/api/docs"].iter().any(|docs| path.starts_with(docs));
-        return assert!(is_of_docs && status == 200, "{}", said());
+        let is_docs = ["/docs", "/api/docs"].iter().any(|docs| path.starts_with(docs));
+        return assert!(is_docs && status == 200, "{}", context());
     }
-    assert_eq!(header("cache-control"), Some("no-store"), "{}", said());
+    assert_eq!(header("cache-control"), Some("no-store"), "{}", context());
     let content_type = (status != 204).then_some("application/json; charset=utf-8");
-    assert_eq!(header("content-type"), content_type, "{}", said());
-    for (of, name) in [(401, "www-authenticate"), (429, "retry-after")] {
-        assert_eq!(header(name).is_some(), status == of, "{name}: {}", said());
+    assert_eq!(header("content-type"), content_type, "{}", context());
+    for (only_status, name) in [(401, "www-authenticate"), (429, "retry-after")] {
+        assert_eq!(header(name).is_some(), status == only_status, "{name}: {}", context());
     }
-    assert_eq!(answer["isBase64Encoded"], false, "{}", said());
+    assert_eq!(answer["isBase64Encoded"], false, "{}", context());
 
     let request_id = header("x-request-id");
     let request = &sent["requestContext"];
     if request["requestId"].as_str().is_none_or(|id| HeaderValue::from_str(id).is_ok()) {
-        assert!(request_id.is_some(), "{}", said());
+        assert!(request_id.is_some(), "{}", context());
     }
 
     let text = answer["body"].as_str().unwrap_or_default();
     if text.is_empty() {
         let method = request["http"]["method"].as_str().unwrap();
-        return assert!(method == "HEAD" || method == "OPTIONS" && status == 204, "{}", said());
+        return assert!(method == "HEAD" || method == "OPTIONS" && status == 204, "{}", context());
     }
     let body: Value = serde_json::from_str(text).unwrap();
     if status >= 400 {
         let mut keys: Vec<_> = body.as_object().unwrap().keys().collect();
         keys.sort();
-        assert_eq!(keys, ["code", "detail", "request_id"], "{}", said());
-        assert!(body["code"].is_string() && body["request_id"].is_string(), "{}", said());
-        assert!(request_id.is_none_or(|id| body["request_id"] == id), "{}", said());
-        let of_a_field =
+        assert_eq!(keys, ["code", "detail", "request_id"], "{}", context());
+        assert!(body["code"].is_string() && body["request_id"].is_string(), "{}", context());
+        assert!(request_id.is_none_or(|id| body["request_id"] == id), "{}", context());
+        let is_field_error =
             |field: &Value| field["loc"].is_array() && field["msg"].is_string() && field["type"].is_string();
         match &body["detail"] {
-            Value::Array(fields) if status == 422 => assert!(fields.iter().all(of_a_field), "{}", said()),
-            detail => assert!(status != 422 && detail.is_string(), "{}", said()),
+            Value::Array(fields) if status == 422 => {
+                assert!(fields.iter().all(is_field_error), "{}", context())
+            }
+            detail => assert!(status != 422 && detail.is_string(), "{}", context()),
         }
     }
     let tasks = body.as_array().map_or(std::slice::from_ref(&body), Vec::as_slice);
     for owner in tasks.iter().filter_map(|task| task.get("user_id")) {
-        assert_eq!(*owner, json!(DEMO), "{}", said());
+        assert_eq!(*owner, json!(DEMO), "{}", context());
     }
 }
 
-/// When the tokens are verified.
+/// The time at which tokens are verified.
 const NOW: i64 = 1_800_000_000;
 
-/// What signs the tokens of [`token`]: the present secret, and the one before.
+/// The current and the previous secret that sign tokens.
 const SECRETS: [&str; 2] = ["0123456789abcdef0123456789abcdef", "fedcba9876543210fedcba9876543210"];
 
-/// Verifies a token: the input itself, or where it has two lines, a token with the first as its header and the
-/// rest as its claims, well signed. Whose it is, if it is good.
+/// Verifies a token and returns its user if it is valid. Input with two lines or more is signed: the first line is the
+/// header and the rest are the claims. Other input is the token itself.
 ///
 /// # Panics
-/// It is taken, and should not be.
+/// Panics if an invalid token is accepted.
 pub fn token(input: &[u8]) -> Option<Uuid> {
     static VERIFIER: LazyLock<Verifier> = LazyLock::new(|| {
         Verifier::new(&Config::from_iter(["JWT_SECRET", "JWT_SECRET_PREVIOUS"].into_iter().zip(SECRETS)))
@@ -219,7 +219,7 @@ pub fn token(input: &[u8]) -> Option<Uuid> {
     };
     let user = VERIFIER.verify(&token, Timestamp::from_second(NOW).unwrap());
     if user.is_some() {
-        assert_eq!(user, of_good_token(&token), "{token}");
+        assert_eq!(user, expected_user(&token), "{token}");
     }
     user
 }
@@ -228,12 +228,12 @@ fn sign(secret: &str, message: &str) -> hmac::Tag {
     hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes()), message.as_bytes())
 }
 
-/// The rules, read once more: docs/design.md, "What does a token hold, and how is it checked?"
-fn of_good_token(token: &str) -> Option<Uuid> {
+/// A second implementation of the rules in docs/design.md, "What does a token hold, and how is it checked?"
+fn expected_user(token: &str) -> Option<Uuid> {
     let [header, claims, signature] = token.split('.').collect::<Vec<_>>().try_into().ok()?;
     let decode = |part: &str| URL_SAFE_NO_PAD.decode(part).ok();
     let json = |part| -> Option<Value> {
-        // Members that nobody reads may hold what is no text and no number.
+        // Unused members may have invalid strings or numbers.
         let json = String::from_utf8_lossy(&decode(part)?).into_owned();
         let members: BTreeMap<String, &RawValue> = serde_json::from_str(&json).ok()?;
         let read = |value: &RawValue| serde_json::from_str::<Value>(value.get()).ok();
@@ -246,12 +246,12 @@ fn of_good_token(token: &str) -> Option<Uuid> {
     }
     let (header, claims) = (json(header)?, json(claims)?);
     let typ = &header["typ"];
-    let is_ours = header["alg"] == "HS256"
+    let is_valid_header = header["alg"] == "HS256"
         && header["crit"].is_null()
         && (typ.is_null() || typ.as_str().is_some_and(|typ| typ.eq_ignore_ascii_case("jwt")));
     let time = |name: &str| claims[name].as_i64().map(i128::from);
-    let is_in_time = i128::from(NOW) < time("exp")? + 5
+    let is_valid_now = i128::from(NOW) < time("exp")? + 5
         && (claims["nbf"].is_null() || time("nbf")? <= i128::from(NOW) + 5);
     let user = Uuid::parse_str(claims["sub"].as_str()?).ok()?;
-    (is_ours && is_in_time).then_some(user)
+    (is_valid_header && is_valid_now).then_some(user)
 }

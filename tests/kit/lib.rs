@@ -1,8 +1,7 @@
-//! What the tests of several packages share: an empty, migrated [`database()`] for each test,
-//! [`Function`], which runs a function's real binary as Lambda would, and what makes the faults of a database and its
-//! network: a [`Proxy`], a [`PgBouncer`], a server with [`tls()`], and a [`server()`] to break.
+//! Test utilities that several packages share. They panic on errors.
 //!
-//! As this serves tests only, what cannot go on panics.
+//! [`database()`] creates an empty, migrated database for each test, and [`Function`] runs a function's real binary as
+//! Lambda does. [`Proxy`], [`PgBouncer`], [`tls()`] and [`server()`] simulate faults of a database and its network.
 
 #![expect(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "tests may panic")]
 
@@ -32,18 +31,18 @@ pub use function::{Failure, Function};
 pub use outcome::Outcome;
 pub use pgbouncer::PgBouncer;
 pub use proxy::{Cut, Proxy};
-pub use timing::alike_in_time;
+pub use timing::assert_same_time;
 pub use tls::{Tls, tls};
 
-/// The database of a [`server()`] that has been migrated.
+/// The name of the migrated database of a [`server()`].
 pub const MIGRATED: &str = "migrated";
 
-/// Makes a database with nothing but the migrations' tables in it, for one test alone, and tells its URL.
+/// Creates a migrated database without data for one test, and returns its URL.
 ///
-/// The first call in a process starts a PostgreSQL, which goes when the process does, its files too.
+/// The first call in a process starts a PostgreSQL, which is deleted when the process ends.
 ///
 /// # Panics
-/// PostgreSQL cannot be started, or a migration fails.
+/// Panics if PostgreSQL cannot be started or a migration fails.
 pub async fn database() -> String {
     static SERVER: OnceCell<Result<Server, dev_postgres::Error>> = OnceCell::const_new();
     static MADE: AtomicU32 = AtomicU32::new(0);
@@ -53,40 +52,40 @@ pub async fn database() -> String {
     let name = format!("test_{}", MADE.fetch_add(1, Ordering::Relaxed));
     let clone = format!("CREATE DATABASE {name} TEMPLATE {MIGRATED}");
     if let Err(error) = execute(&server.url("postgres"), &clone).await {
-        panic!("no database for this test: {error:?}");
+        panic!("cannot create a database for this test: {error:?}");
     }
     server.url(&name)
 }
 
-/// Starts a PostgreSQL for a test that does to it what others could not bear. It goes when dropped, its files too.
+/// Starts a separate PostgreSQL, for a test that stops or reconfigures it. It is deleted when dropped.
 ///
 /// # Panics
-/// PostgreSQL cannot be started, or a migration fails.
+/// Panics if PostgreSQL cannot be started or a migration fails.
 pub async fn server() -> Server {
     start().await.unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// A server whose database [`MIGRATED`] has been migrated, for others to be cloned from.
+/// Starts a server with the migrated database [`MIGRATED`], the template of the tests' databases.
 async fn start() -> Result<Server, dev_postgres::Error> {
-    // A PostgreSQL that had to be downloaded is where `cargo dev` has it too.
+    // The folder where `cargo dev` stores a downloaded PostgreSQL.
     let downloads = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.postgres"));
     let server = Server::temporary(downloads).await?;
     execute(&server.url("postgres"), &format!("CREATE DATABASE {MIGRATED}")).await?;
     let (mut client, connection) = connect(&server.url(MIGRATED)).await?;
     migrate(&mut client).await?;
     drop(client);
-    // A database that someone is connected to cannot be cloned.
+    // A database with connections cannot be a template.
     let _ = connection.await;
     Ok(server)
 }
 
-/// Sends a process a signal, by its name without `SIG`.
+/// Sends a signal, by its name without `SIG`, to a process.
 ///
 /// # Panics
-/// There is no such process, or no such signal.
+/// Panics if the process or the signal does not exist.
 pub fn signal(pid: u32, name: &str) {
     let sent = std::process::Command::new("kill").args(["-s", name, &pid.to_string()]).status();
-    assert!(sent.is_ok_and(|status| status.success()), "process {pid} cannot be sent {name}");
+    assert!(sent.is_ok_and(|status| status.success()), "cannot send {name} to process {pid}");
 }
 
 async fn execute(url: &str, sql: &str) -> Result<(), tokio_postgres::Error> {

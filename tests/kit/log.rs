@@ -1,41 +1,42 @@
-//! What must never be in a log: every test's is searched for it, at the level that says most.
+//! Finds secrets and personal data in logs. Every test's log is checked, at level TRACE.
 
 use std::io::Write;
 use std::sync::{Mutex, Once, PoisonError};
 
-/// Signs of what must not be logged. No test logs an e-mail or a URL with credentials if it logs no `@`.
-const SIGNS: [&str; 13] = [
-    "@",             // an e-mail, or the password of a URL
-    "%40",           // the same, encoded
-    "eyJ",           // a token: `{"` in base64
-    "$2a$",          // a hash
+/// Texts that must not be logged. An e-mail address or a URL with credentials always contains `@`.
+const FORBIDDEN: [&str; 13] = [
+    "@",             // e-mail address or URL with credentials
+    "%40",           // the same, percent-encoded
+    "eyJ",           // token: `{"` in Base64
+    "$2a$",          // bcrypt hashes
     "$2b$",          //
     "$2y$",          //
-    "correct horse", // the tests' passwords
-    "demo-secret",   // the secrets that sign tokens
+    "correct horse", // passwords of the tests
+    "demo-secret",   // JWT secrets
     "a secret of the tests",
-    "access_token", // a body
+    "access_token", // JSON bodies
     "\"password\"",
     "\"title\"",
     "\"email\"",
 ];
 
-/// How our own sentence says a `DATABASE_URL` should look, and how the AWS SDK shows a pointer.
-const HARMLESS: [&str; 2] = ["user:password@host", "PoisonPill@0x"];
+/// Allowed texts with `@`: part of an error message about `DATABASE_URL`, and a pointer in logs of the AWS SDK.
+const ALLOWED: [&str; 2] = ["user:password@host", "PoisonPill@0x"];
 
-/// Those lines of a log that hold a password, a token or its secret, a hash, an e-mail, a URL with credentials, or a body.
-pub fn indiscreet(log: &str) -> Vec<&str> {
-    let is_indiscreet = |line: &&str| {
-        // A string in JSON has its quotes escaped.
+/// Returns the lines that contain a password, a token or its secret, a hash, an e-mail address, a URL with credentials,
+/// or a request or response body.
+pub fn lines_with_secrets(log: &str) -> Vec<&str> {
+    let has_secret = |line: &&str| {
+        // Quotes in a JSON string are escaped.
         let line = line.replace("\\\"", "\"");
-        let line = HARMLESS.iter().fold(line, |line, harmless| line.replace(harmless, ""));
-        SIGNS.iter().any(|sign| line.contains(sign))
+        let line = ALLOWED.iter().fold(line, |line, allowed| line.replace(allowed, ""));
+        FORBIDDEN.iter().any(|text| line.contains(text))
     };
-    log.lines().filter(is_indiscreet).collect()
+    log.lines().filter(has_secret).collect()
 }
 
-/// What is secret in a variable: the password of a database's URL, or what signs tokens.
-pub(crate) fn secret(name: &str, value: &str) -> Option<String> {
+/// Returns the secret in an environment variable, if it is long enough to be searched for.
+pub(crate) fn secret_in(name: &str, value: &str) -> Option<String> {
     match name {
         "DATABASE_URL" => value.split([':', '@']).nth(2).map(str::to_owned),
         "JWT_SECRET" | "JWT_SECRET_PREVIOUS" | "AWS_SECRET_ACCESS_KEY" => Some(value.to_owned()),
@@ -44,34 +45,34 @@ pub(crate) fn secret(name: &str, value: &str) -> Option<String> {
     .filter(|secret| secret.len() >= 16)
 }
 
-/// From now on all that this process logs is searched too. Whatever is found is in [`found`].
+/// Checks everything that this process logs from now on. [`found`] returns the lines with secrets.
 ///
 /// # Panics
-/// Something else has set a subscriber.
+/// Panics if another subscriber is set.
 pub fn watch() {
     static WATCHED: Once = Once::new();
     WATCHED.call_once(|| {
         tracing_subscriber::fmt()
             .with_max_level(tracing_subscriber::filter::LevelFilter::TRACE)
             .with_ansi(false)
-            .with_writer(|| Watch)
+            .with_writer(|| LogChecker)
             .init();
     });
 }
 
-/// The lines that this process logged and should not have.
+/// Returns the lines with secrets that this process has logged.
 pub fn found() -> Vec<String> {
     FOUND.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
 static FOUND: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
-struct Watch;
+struct LogChecker;
 
-impl Write for Watch {
+impl Write for LogChecker {
     fn write(&mut self, line: &[u8]) -> std::io::Result<usize> {
         let text = String::from_utf8_lossy(line);
-        let found = indiscreet(&text).into_iter().map(str::to_owned);
+        let found = lines_with_secrets(&text).into_iter().map(str::to_owned);
         FOUND.lock().unwrap_or_else(PoisonError::into_inner).extend(found);
         Ok(line.len())
     }

@@ -1,56 +1,56 @@
-//! What came of the requests that met a fault.
+//! The results of the requests in a fault test.
 
 use std::time::{Duration, Instant};
 
 use crate::Answer;
 
-/// What came of the requests that met a fault: a line of the table in docs/faults.md.
+/// The results of the requests during a fault: a row of the table in docs/faults.md.
 #[derive(Debug, Default)]
 pub struct Outcome {
     pub fault: String,
     pub requests: usize,
-    /// 2xx.
+    /// The number of 2xx answers.
     pub succeeded: usize,
-    /// 4xx.
+    /// The number of 4xx answers.
     pub refused: usize,
-    /// 503.
+    /// The number of 503 answers.
     pub unavailable: usize,
-    /// How long the slowest answer took.
+    /// The duration of the slowest request.
     pub slowest: Duration,
-    /// How many more statements were sent than the requests need.
+    /// The number of resent statements.
     pub resent: u64,
-    /// How many requests were answered 2xx, and what they wrote is not in the database.
+    /// The number of requests with a 2xx answer whose rows are not in the database.
     pub lost: usize,
-    /// How many requests wrote what they wrote more than once.
-    pub doubled: usize,
+    /// The number of requests whose rows are in the database more than once.
+    pub duplicated: usize,
 }
 
 impl Outcome {
-    pub fn of(fault: impl Into<String>) -> Self {
+    pub fn new(fault: impl Into<String>) -> Self {
         Self { fault: fault.into(), ..Self::default() }
     }
 
-    /// Waits for an answer, whose status `status` tells, and counts it.
-    pub async fn count<T>(&mut self, answering: impl Future<Output = T>, status: impl Fn(&T) -> u16) -> T {
+    /// Waits for an answer and records its status, which `status` returns.
+    pub async fn count<T>(&mut self, answer: impl Future<Output = T>, status: impl Fn(&T) -> u16) -> T {
         let started = Instant::now();
-        let answer = answering.await;
-        self.note(status(&answer), started.elapsed());
+        let answer = answer.await;
+        self.record(status(&answer), started.elapsed());
         answer
     }
 
-    /// Waits for an answer, and counts it.
-    pub async fn answer(&mut self, answering: impl Future<Output = Answer>) -> Answer {
-        self.count(answering, |answer| answer.status).await
+    /// Waits for an answer and records it.
+    pub async fn answer(&mut self, answer: impl Future<Output = Answer>) -> Answer {
+        self.count(answer, |answer| answer.status).await
     }
 
-    /// Counts that one request wrote its rows so many times, as far as the database has them.
-    pub fn found(&mut self, times: i64) {
+    /// Records how many times the database has the rows of one request.
+    pub fn record_writes(&mut self, times: i64) {
         self.lost += usize::from(times < 1);
-        self.doubled += usize::from(times > 1);
+        self.duplicated += usize::from(times > 1);
     }
 
-    /// Counts an answer.
-    pub fn note(&mut self, status: u16, took: Duration) {
+    /// Records an answer.
+    pub fn record(&mut self, status: u16, took: Duration) {
         self.requests += 1;
         self.slowest = self.slowest.max(took);
         match status {
@@ -61,20 +61,21 @@ impl Outcome {
         }
     }
 
-    /// Everything was answered 2xx, and is in the database once.
+    /// Asserts that every request got a 2xx answer and has its rows in the database once.
     #[track_caller]
-    pub fn all_succeeded(self) -> Self {
+    pub fn assert_all_succeeded(self) -> Self {
         assert_eq!(self.succeeded, self.requests, "{self:?}");
-        self.nothing_was_lost_or_doubled()
+        self.assert_no_loss_or_duplicates()
     }
 
+    /// Asserts that there were requests, and that no rows are lost or duplicated.
     #[track_caller]
-    pub fn nothing_was_lost_or_doubled(self) -> Self {
-        assert!(self.requests > 0 && self.lost == 0 && self.doubled == 0, "{self:?}");
+    pub fn assert_no_loss_or_duplicates(self) -> Self {
+        assert!(self.requests > 0 && self.lost == 0 && self.duplicated == 0, "{self:?}");
         self
     }
 
-    /// The outcome of both.
+    /// Adds both outcomes, with the fault of the first.
     pub fn and(self, other: Self) -> Self {
         Self {
             fault: self.fault,
@@ -85,7 +86,7 @@ impl Outcome {
             slowest: self.slowest.max(other.slowest),
             resent: self.resent + other.resent,
             lost: self.lost + other.lost,
-            doubled: self.doubled + other.doubled,
+            duplicated: self.duplicated + other.duplicated,
         }
     }
 }

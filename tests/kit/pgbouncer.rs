@@ -1,4 +1,4 @@
-//! PgBouncer in front of a test's database.
+//! Runs PgBouncer in front of a test's database.
 
 use std::{
     fs::{self, File},
@@ -14,41 +14,41 @@ use nix::unistd::{Uid, User};
 use tempfile::TempDir;
 use tokio::time::sleep;
 
-/// A running PgBouncer, which ends when this is dropped.
+/// A running PgBouncer. Dropping it ends the process.
 pub struct PgBouncer {
     url: String,
     process: Child,
-    /// With its log, which is no more than a test's failure needs.
+    /// The configuration and the log.
     folder: TempDir,
 }
 
 impl PgBouncer {
-    /// Starts one in transaction mode in front of the database of this URL, with `pool_size` connections to it and a
-    /// place for `clients`.
+    /// Starts PgBouncer in transaction mode in front of the database of this URL, with `pool_size` connections to it and
+    /// at most `clients` clients.
     ///
     /// # Panics
-    /// There is no PgBouncer (Debian's package is `pgbouncer`), or it does not start; it says what its log says.
+    /// Panics if PgBouncer is not installed (Debian's package is `pgbouncer`) or does not start. Its log is printed.
     pub async fn start(url: &str, pool_size: usize, clients: usize) -> Self {
         Self::start_in_mode("transaction", url, pool_size, clients).await
     }
 
-    /// [`PgBouncer::start`] with another `pool_mode`.
+    /// Like [`PgBouncer::start`], with another `pool_mode`.
     ///
     /// # Panics
-    /// As [`PgBouncer::start`].
+    /// See [`PgBouncer::start`].
     pub async fn start_in_mode(mode: &str, url: &str, pool_size: usize, clients: usize) -> Self {
         for _ in 0..5 {
             let mut started = Self::spawn(mode, url, pool_size, clients)
-                .unwrap_or_else(|error| panic!("PgBouncer cannot be run: {error}"));
-            // Another program may have taken the port before PgBouncer could.
-            if started.is_up().await {
+                .unwrap_or_else(|error| panic!("cannot run PgBouncer: {error}"));
+            // If another program took the port first, try another one.
+            if started.wait_until_up().await {
                 return started;
             }
         }
-        panic!("PgBouncer did not start five times, and said why above")
+        panic!("PgBouncer did not start in five attempts: see its log above")
     }
 
-    /// The database's URL, by way of PgBouncer.
+    /// Returns the database's URL through PgBouncer.
     pub fn url(&self) -> &str {
         &self.url
     }
@@ -84,8 +84,8 @@ impl PgBouncer {
             ),
         )?;
         let mut command = Command::new(program());
-        if let Some(User { uid, gid, .. }) = stand_in()? {
-            // It refuses to run as root.
+        if let Some(User { uid, gid, .. }) = unprivileged_user()? {
+            // PgBouncer refuses to run as root.
             for path in [folder.path(), &users, &settings] {
                 chown(path, Some(uid.as_raw()), Some(gid.as_raw()))?;
             }
@@ -100,26 +100,26 @@ impl PgBouncer {
             .stderr(log)
             .spawn()
             .map_err(|error| match error.kind() {
-                io::ErrorKind::NotFound => io::Error::other("it is not installed (`apt install pgbouncer`)"),
+                io::ErrorKind::NotFound => io::Error::other("not installed: run `apt install pgbouncer`"),
                 _ => error,
             })?;
         let url = url.replacen(&format!(":{server}/"), &format!(":{port}/"), 1);
-        let started = Self { url, process, folder };
-        Ok(started)
+        Ok(Self { url, process, folder })
     }
 
-    async fn is_up(&mut self) -> bool {
-        let log = self.folder.path().join("log");
-        let words = || fs::read_to_string(&log).unwrap_or_default();
+    /// Waits until it is up. Prints its log and returns false if it ends or takes more than 10 s.
+    async fn wait_until_up(&mut self) -> bool {
+        let path = self.folder.path().join("log");
+        let log = || fs::read_to_string(&path).unwrap_or_default();
         let deadline = Instant::now() + Duration::from_secs(10);
         while Instant::now() < deadline && matches!(self.process.try_wait(), Ok(None)) {
-            // Its own words, as another program may listen there.
-            if words().contains("process up") {
+            // Reads the log, because another program may listen on the port.
+            if log().contains("process up") {
                 return true;
             }
             sleep(Duration::from_millis(10)).await;
         }
-        eprintln!("{}", words());
+        eprintln!("{}", log());
         false
     }
 }
@@ -131,14 +131,14 @@ impl Drop for PgBouncer {
     }
 }
 
-/// Debian has it where only root's `PATH` leads.
+/// Returns the path of PgBouncer. Debian installs it in a folder that is only in root's `PATH`.
 fn program() -> &'static Path {
-    let debians = Path::new("/usr/sbin/pgbouncer");
-    if debians.exists() { debians } else { Path::new("pgbouncer") }
+    let debian = Path::new("/usr/sbin/pgbouncer");
+    if debian.exists() { debian } else { Path::new("pgbouncer") }
 }
 
-/// Whom root runs it as.
-fn stand_in() -> io::Result<Option<User>> {
+/// Returns the user to run PgBouncer as, if this process is root.
+fn unprivileged_user() -> io::Result<Option<User>> {
     if !Uid::effective().is_root() {
         return Ok(None);
     }
@@ -146,6 +146,7 @@ fn stand_in() -> io::Result<Option<User>> {
         Some(user) => Some(user),
         None => User::from_name("nobody")?,
     };
-    user.map(Some)
-        .ok_or_else(|| io::Error::other("it refuses root, and there is neither `postgres` nor `nobody`"))
+    user.map(Some).ok_or_else(|| {
+        io::Error::other("it cannot run as root, and there is no user `postgres` or `nobody`: add one")
+    })
 }

@@ -1,4 +1,4 @@
-//! A TCP proxy in front of a PostgreSQL or PgBouncer, which makes the faults of a network.
+//! A TCP proxy in front of PostgreSQL or PgBouncer that simulates network faults.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -17,8 +17,8 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-/// Stands between a client and the database of a URL, on a port of 127.0.0.1 of its own. Until told otherwise it passes
-/// everything on at once. When it is dropped, so are its connections.
+/// A proxy on its own port of 127.0.0.1, in front of the database of a URL. By default it forwards everything without
+/// delay. Dropping it closes its connections.
 pub struct Proxy {
     url: String,
     port: u16,
@@ -26,18 +26,18 @@ pub struct Proxy {
     acceptor: Mutex<Acceptor>,
 }
 
-/// How a connection ends.
+/// The way in which a connection is closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cut {
-    /// In good order: what was sent before still arrives.
+    /// With FIN: data sent before still arrive.
     Fin,
-    /// At once, as by a machine that knows nothing of the connection: what has not arrived is lost.
+    /// With RST: data that have not arrived are lost.
     Rst,
 }
 
 enum Acceptor {
     Listening(JoinHandle<()>),
-    /// A socket that is bound and does not listen keeps the port, and the kernel refuses who connects.
+    /// A bound socket that does not listen keeps the port, and the kernel refuses connections.
     Refusing {
         _socket: TcpSocket,
     },
@@ -49,83 +49,84 @@ struct Network(Mutex<State>);
 #[derive(Default)]
 struct State {
     target: String,
-    weather: Weather,
+    mode: Mode,
     delay: Duration,
-    /// The answer that will be lost: after how many others, and how its connection then ends.
-    to_lose: Option<(usize, Cut)>,
-    links: BTreeMap<u64, UnboundedSender<Order>>,
+    /// The answer to lose: the number of requests before its request, and how to close the connection.
+    answer_to_lose: Option<(usize, Cut)>,
+    links: BTreeMap<u64, UnboundedSender<Command>>,
     connections: u64,
-    turns: u64,
+    round_trips: u64,
     statements: u64,
 }
 
 #[derive(Clone, Copy, Default, PartialEq)]
-enum Weather {
+enum Mode {
     #[default]
-    Fair,
+    Forward,
     /// New connections are accepted and then closed.
-    Closing,
-    /// New connections are accepted and hear nothing.
+    CloseNew,
+    /// New connections are accepted and get no data.
     BlackHole,
 }
 
-enum Order {
+/// A command to an open connection.
+enum Command {
     Cut(Cut),
-    Swallow,
+    BlackHole,
 }
 
 impl Proxy {
-    /// In front of the database of this URL, which names its port.
+    /// Starts a proxy in front of the database of this URL, which must have a port.
     ///
     /// # Panics
-    /// There is no free port.
+    /// Panics if no port is free.
     pub async fn start(url: &str) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await;
-        let listener = listener.unwrap_or_else(|error| panic!("no port for the proxy: {error}"));
+        let listener = listener.unwrap_or_else(|error| panic!("cannot bind a port for the proxy: {error}"));
         let port = address(listener.local_addr()).port();
         let network = Arc::new(Network::default());
         network.state().target = target(url);
         let acceptor = tokio::spawn(accept(listener, Arc::clone(&network)));
-        let url = url.replacen(&place(url), &format!("{}:{port}", host(url)), 1);
+        let url = url.replacen(&host_and_port(url), &format!("{}:{port}", host(url)), 1);
         Self { url, port, network, acceptor: Mutex::new(Acceptor::Listening(acceptor)) }
     }
 
-    /// The database's URL, by way of the proxy.
+    /// Returns the database's URL through the proxy.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// From now on new connections lead to the server of this URL.
-    pub fn lead_to(&self, url: &str) {
+    /// Sets the server of new connections.
+    pub fn set_target(&self, url: &str) {
         self.network.state().target = target(url);
     }
 
-    /// Everything is passed on again, at once. A connection that was in a black hole stays lost: the server knows it no
-    /// longer, and answers what the client next sends there with a reset.
+    /// Forwards everything again, without delay. A connection that was in a black hole stays lost: the next data from the
+    /// client are answered with RST.
     ///
     /// # Panics
-    /// Something else took the port while it refused.
-    pub fn pass(&self) {
+    /// Panics if another program took the port while the proxy refused connections.
+    pub fn restore(&self) {
         let mut state = self.network.state();
-        (state.weather, state.delay) = (Weather::Fair, Duration::ZERO);
+        (state.mode, state.delay) = (Mode::Forward, Duration::ZERO);
         drop(state);
         let mut acceptor = lock(&self.acceptor);
         if let Acceptor::Refusing { .. } = *acceptor {
-            let listening =
+            let listener =
                 self.socket().listen(1024).unwrap_or_else(|error| panic!("cannot listen: {error}"));
-            *acceptor = Acceptor::Listening(tokio::spawn(accept(listening, Arc::clone(&self.network))));
+            *acceptor = Acceptor::Listening(tokio::spawn(accept(listener, Arc::clone(&self.network))));
         }
     }
 
-    /// Everything takes this much longer, in each direction.
+    /// Delays all data by this time in each direction.
     pub fn delay(&self, delay: Duration) {
         self.network.state().delay = delay;
     }
 
-    /// New connections are refused by the kernel, as where no server listens. Others stay.
+    /// Refuses new connections, as if no server listened. Keeps the open ones.
     ///
     /// # Panics
-    /// Something else takes the port in the moment when nobody has it.
+    /// Panics if another program takes the port while it is briefly free.
     pub async fn refuse(&self) {
         let listening = match &mut *lock(&self.acceptor) {
             Acceptor::Listening(acceptor) => Some(std::mem::replace(acceptor, tokio::spawn(async {}))),
@@ -133,63 +134,63 @@ impl Proxy {
         };
         if let Some(acceptor) = listening {
             acceptor.abort();
-            // Its end, an error as it was aborted, closes the listener.
+            // The listener is closed when the task has ended, with an error because it was aborted.
             let _ = acceptor.await;
             *lock(&self.acceptor) = Acceptor::Refusing { _socket: self.socket() };
         }
     }
 
-    /// New connections are accepted and closed before a word is said. Others stay.
+    /// Accepts new connections and closes them before any data. Keeps the open ones.
     pub fn close_new(&self) {
-        self.network.state().weather = Weather::Closing;
+        self.network.state().mode = Mode::CloseNew;
     }
 
-    /// Nothing comes through any more, not even the news that a connection is closed, and what is sent is lost.
+    /// Discards all data in both directions, and hides the closing of connections.
     pub fn black_hole(&self) {
         let mut state = self.network.state();
-        state.weather = Weather::BlackHole;
-        state.links.values().for_each(|link| _ = link.send(Order::Swallow));
+        state.mode = Mode::BlackHole;
+        state.links.values().for_each(|link| _ = link.send(Command::BlackHole));
     }
 
-    /// Ends every connection.
+    /// Closes every connection.
     pub fn cut(&self, how: Cut) {
-        self.network.state().links.values().for_each(|link| _ = link.send(Order::Cut(how)));
+        self.network.state().links.values().for_each(|link| _ = link.send(Command::Cut(how)));
     }
 
-    /// Ends one of the connections, `which` counted around; `false` when there is none.
-    pub fn cut_one(&self, which: usize, how: Cut) -> bool {
+    /// Closes one connection: number `index` modulo their number. Returns false if there is none.
+    pub fn cut_one(&self, index: usize, how: Cut) -> bool {
         let state = self.network.state();
-        let link = state.links.values().cycle().nth(which % state.links.len().max(1));
-        link.is_some_and(|link| link.send(Order::Cut(how)).is_ok())
+        let link = state.links.values().cycle().nth(index % state.links.len().max(1));
+        link.is_some_and(|link| link.send(Command::Cut(how)).is_ok())
     }
 
-    /// After `others` more requests to the server, the answer to the next is lost: the server gets the request, what it
-    /// then says is swallowed, and the connection ends.
+    /// Loses one answer: after `others` more requests, the server gets the next request, its answer is discarded, and the
+    /// connection is closed.
     pub fn lose_answer(&self, others: usize, how: Cut) {
-        self.network.state().to_lose = Some((others, how));
+        self.network.state().answer_to_lose = Some((others, how));
     }
 
-    /// Whether the request whose answer is to be lost has been sent.
+    /// True if the request of the answer to lose has been sent.
     pub fn has_lost_answer(&self) -> bool {
-        self.network.state().to_lose.is_none()
+        self.network.state().answer_to_lose.is_none()
     }
 
-    /// How many connections have been made so far; those that were refused do not count.
+    /// Returns the number of accepted connections so far.
     pub fn connections(&self) -> u64 {
         self.network.state().connections
     }
 
-    /// How many connections there are.
-    pub fn open(&self) -> usize {
+    /// Returns the number of open connections.
+    pub fn open_connections(&self) -> usize {
         self.network.state().links.len()
     }
 
-    /// How many times so far the server has answered what the client had sent: the round trips.
-    pub fn turns(&self) -> u64 {
-        self.network.state().turns
+    /// Returns the number of round trips so far: changes from data of the client to data of the server.
+    pub fn round_trips(&self) -> u64 {
+        self.network.state().round_trips
     }
 
-    /// How many statements have been sent so far, those that were then lost included. Under TLS none can be seen.
+    /// Returns the number of statements sent so far, including lost ones. Under TLS it stays 0.
     pub fn statements(&self) -> u64 {
         self.network.state().statements
     }
@@ -198,11 +199,11 @@ impl Proxy {
         let socket = || {
             let socket = TcpSocket::new_v4()?;
             socket.set_reuseaddr(true)?;
-            // Of two that do not listen, both may have the port.
+            // With SO_REUSEADDR, two sockets may bind the port while neither listens.
             socket.bind(SocketAddr::from((Ipv4Addr::LOCALHOST, self.port)))?;
             Ok::<_, io::Error>(socket)
         };
-        socket().unwrap_or_else(|error| panic!("cannot take the proxy's port again: {error}"))
+        socket().unwrap_or_else(|error| panic!("cannot bind the proxy's port again: {error}"))
     }
 }
 
@@ -226,59 +227,63 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 fn address(address: io::Result<SocketAddr>) -> SocketAddr {
-    address.unwrap_or_else(|error| panic!("no address: {error}"))
+    address.unwrap_or_else(|error| panic!("the listener has no address: {error}"))
 }
 
-/// `host:port` in the URL.
-fn place(url: &str) -> String {
+/// Returns `host:port` of the URL.
+fn host_and_port(url: &str) -> String {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     let authority = rest.split(['/', '?']).next().unwrap_or_default();
     authority.rsplit('@').next().unwrap_or_default().to_owned()
 }
 
 fn host(url: &str) -> String {
-    place(url).rsplit_once(':').unwrap_or_else(|| panic!("the URL names no port")).0.to_owned()
+    host_and_port(url).rsplit_once(':').unwrap_or_else(|| panic!("the database URL has no port")).0.to_owned()
 }
 
-/// The servers of the tests listen on IPv4 alone, whatever `localhost` may be.
+/// Returns the address of the URL's server. The tests' servers listen only on IPv4.
 fn target(url: &str) -> String {
-    place(url).replace("localhost", "127.0.0.1")
+    host_and_port(url).replace("localhost", "127.0.0.1")
 }
 
 async fn accept(listener: TcpListener, network: Arc<Network>) {
     for id in 0.. {
         let Ok((client, _)) = listener.accept().await else { return };
-        let (link, orders) = unbounded_channel();
+        let (link, commands) = unbounded_channel();
         let mut state = network.state();
-        // After the proxy listened anew, numbers begin again.
+        // The counter restarts when the proxy listens again, so skip the IDs in use.
         let id = state.links.last_key_value().map_or(id, |(last, _)| id.max(last + 1));
         state.connections += 1;
-        if state.weather != Weather::Closing {
+        if state.mode != Mode::CloseNew {
             state.links.insert(id, link);
             drop(state);
             let network = Arc::clone(&network);
             tokio::spawn(async move {
-                // Whatever ends a connection, its ends are closed.
-                let _ = serve(client, orders, &network).await;
+                // An error also closes both sides.
+                let _ = serve(client, commands, &network).await;
                 network.state().links.remove(&id);
             });
         }
     }
 }
 
-async fn serve(mut client: TcpStream, orders: UnboundedReceiver<Order>, network: &Network) -> io::Result<()> {
-    let (weather, target) = {
+async fn serve(
+    mut client: TcpStream,
+    commands: UnboundedReceiver<Command>,
+    network: &Network,
+) -> io::Result<()> {
+    let (mode, target) = {
         let state = network.state();
-        (state.weather, state.target.clone())
+        (state.mode, state.target.clone())
     };
-    if weather == Weather::BlackHole {
-        return swallow(client, orders, network).await;
+    if mode == Mode::BlackHole {
+        return discard(client, commands, network).await;
     }
     client.set_nodelay(true)?;
     let server = match TcpStream::connect(target).await {
         Ok(server) => server,
-        // As near to a refusal as it gets, once accepted.
-        Err(_) => return end(&mut client, Cut::Rst).await,
+        // The connection is already accepted, so RST is the closest to a refusal.
+        Err(_) => return close(&mut client, Cut::Rst).await,
     };
     server.set_nodelay(true)?;
     Link {
@@ -286,10 +291,10 @@ async fn serve(mut client: TcpStream, orders: UnboundedReceiver<Order>, network:
         server,
         to_server: Queue::default(),
         to_client: Queue::default(),
-        asked: false,
-        loses: None,
+        awaits_answer: false,
+        lose_answer: None,
     }
-    .run(orders, network)
+    .run(commands, network)
     .await
 }
 
@@ -298,77 +303,80 @@ struct Link {
     server: TcpStream,
     to_server: Queue,
     to_client: Queue,
-    /// Whether the client was the last to speak.
-    asked: bool,
-    /// Set once the request has been sent whose answer is to be lost.
-    loses: Option<Cut>,
+    /// True if the client sent data after the server's last answer.
+    awaits_answer: bool,
+    /// Set when the request of the answer to lose has been sent.
+    lose_answer: Option<Cut>,
 }
 
 impl Link {
-    async fn run(mut self, mut orders: UnboundedReceiver<Order>, network: &Network) -> io::Result<()> {
+    async fn run(mut self, mut commands: UnboundedReceiver<Command>, network: &Network) -> io::Result<()> {
         let (mut sent, mut answered) = ([0; 16 * 1024], [0; 16 * 1024]);
         loop {
             tokio::select! {
-                order = orders.recv() => match order {
-                    Some(Order::Swallow) => {
+                command = commands.recv() => match command {
+                    Some(Command::BlackHole) => {
                         drop(self.server);
-                        return swallow(self.client, orders, network).await;
+                        return discard(self.client, commands, network).await;
                     }
-                    Some(Order::Cut(how)) => return self.cut(how).await,
+                    Some(Command::Cut(how)) => return self.cut(how).await,
                     None => return Ok(()),
                 },
                 length = self.client.read(&mut sent), if !self.to_server.ends => {
                     let chunk = &sent[..length?];
-                    let delay = self.note_sent(chunk, network);
+                    let delay = self.record_sent(chunk, network);
                     self.to_server.push(chunk, delay);
                 }
                 length = self.server.read(&mut answered), if !self.to_client.ends => {
                     let chunk = &answered[..length?];
-                    if let Some(how) = self.loses {
+                    if let Some(how) = self.lose_answer {
                         return self.cut(how).await;
                     }
-                    let delay = self.note_answered(network);
+                    let delay = self.record_received(network);
                     self.to_client.push(chunk, delay);
                 }
                 () = self.to_server.due() => self.to_server.write(&mut self.server).await?,
                 () = self.to_client.due() => self.to_client.write(&mut self.client).await?,
             }
-            if self.to_server.is_done() || self.to_client.is_done() {
+            if self.to_server.is_done || self.to_client.is_done {
                 return Ok(());
             }
         }
     }
 
-    fn note_sent(&mut self, chunk: &[u8], network: &Network) -> Duration {
+    fn record_sent(&mut self, chunk: &[u8], network: &Network) -> Duration {
         let mut state = network.state();
-        self.asked = true;
+        self.awaits_answer = true;
         state.statements += u64::from(is_statement(chunk));
-        match state.to_lose.take() {
-            Some((0, how)) if !chunk.is_empty() => self.loses = Some(how),
-            Some((others, how)) => state.to_lose = Some((others - usize::from(!chunk.is_empty()), how)),
+        match state.answer_to_lose.take() {
+            Some((0, how)) if !chunk.is_empty() => self.lose_answer = Some(how),
+            Some((others, how)) => {
+                state.answer_to_lose = Some((others - usize::from(!chunk.is_empty()), how))
+            }
             None => {}
         }
         state.delay
     }
 
-    fn note_answered(&mut self, network: &Network) -> Duration {
+    fn record_received(&mut self, network: &Network) -> Duration {
         let mut state = network.state();
-        state.turns += u64::from(std::mem::take(&mut self.asked));
+        state.round_trips += u64::from(std::mem::take(&mut self.awaits_answer));
         state.delay
     }
 
     async fn cut(mut self, how: Cut) -> io::Result<()> {
-        end(&mut self.server, how).await?;
-        end(&mut self.client, how).await
+        close(&mut self.server, how).await?;
+        close(&mut self.client, how).await
     }
 }
 
-/// What is on its way in one direction.
+/// The delayed data in one direction.
 #[derive(Default)]
 struct Queue {
     chunks: VecDeque<(Instant, Vec<u8>)>,
-    /// Whether the sender has closed its side: the last chunk is empty.
+    /// True if the sender has closed its side. The last chunk is then empty.
     ends: bool,
+    /// True if the receiver has got the end. PostgreSQL and its clients send nothing more after that.
     is_done: bool,
 }
 
@@ -378,7 +386,7 @@ impl Queue {
         self.chunks.push_back((Instant::now() + delay, chunk.to_vec()));
     }
 
-    /// Waits until something is to be delivered.
+    /// Waits until the first chunk is due.
     async fn due(&self) {
         match self.chunks.front() {
             Some((due, _)) => sleep_precisely(*due).await,
@@ -396,14 +404,9 @@ impl Queue {
             None => Ok(()),
         }
     }
-
-    /// Neither PostgreSQL nor its clients talk on when the other side has closed.
-    fn is_done(&self) -> bool {
-        self.is_done
-    }
 }
 
-/// The runtime's timer is up to 2 ms late: what is left after it is spent looking at the clock, in turns with all else.
+/// Sleeps until `due`. The runtime's timer may be up to 2 ms late, so the last 2 ms are spent polling the clock.
 async fn sleep_precisely(due: Instant) {
     sleep_until(due - Duration::from_millis(2)).await;
     while Instant::now() < due {
@@ -411,18 +414,18 @@ async fn sleep_precisely(due: Instant) {
     }
 }
 
-/// A black hole; once the network is well again, what comes is answered with a reset.
-async fn swallow(
+/// Discards the client's data. After [`Proxy::restore`], answers its next data with RST.
+async fn discard(
     mut client: TcpStream,
-    mut orders: UnboundedReceiver<Order>,
+    mut commands: UnboundedReceiver<Command>,
     network: &Network,
 ) -> io::Result<()> {
     let mut sent = [0; 16 * 1024];
     loop {
         tokio::select! {
-            order = orders.recv() => match order {
-                Some(Order::Cut(how)) => return end(&mut client, how).await,
-                Some(Order::Swallow) => {}
+            command = commands.recv() => match command {
+                Some(Command::Cut(how)) => return close(&mut client, how).await,
+                Some(Command::BlackHole) => {}
                 None => return Ok(()),
             },
             length = client.read(&mut sent) => {
@@ -430,28 +433,28 @@ async fn swallow(
                 if length == 0 {
                     return Ok(());
                 }
-                let is_well = {
+                let is_restored = {
                     let mut state = network.state();
                     state.statements += u64::from(is_statement(&sent[..length]));
-                    state.weather != Weather::BlackHole
+                    state.mode != Mode::BlackHole
                 };
-                if is_well {
-                    return end(&mut client, Cut::Rst).await;
+                if is_restored {
+                    return close(&mut client, Cut::Rst).await;
                 }
             }
         }
     }
 }
 
-/// The stream is to be dropped then.
-async fn end(stream: &mut TcpStream, how: Cut) -> io::Result<()> {
+/// Closes the stream, which must be dropped afterwards.
+async fn close(stream: &mut TcpStream, how: Cut) -> io::Result<()> {
     match how {
         Cut::Fin => stream.shutdown().await,
         Cut::Rst => stream.set_zero_linger(),
     }
 }
 
-/// `Parse`, with which `query_typed` begins, and `Query`; the password messages are `p`.
+/// True for the messages `Parse`, the first one of `query_typed`, and `Query`. The password messages are `p`.
 fn is_statement(chunk: &[u8]) -> bool {
     matches!(chunk.first(), Some(b'P' | b'Q'))
 }

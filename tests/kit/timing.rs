@@ -1,12 +1,11 @@
-//! Times of requests, compared.
+//! Compares the durations of requests.
 
 use std::time::Duration;
 
-/// Takes the time of calls of several kinds in turn, and finds that in the median none takes longer than the first. Times
-/// of one round are compared with each other, as a machine is sometimes busy with something else for many rounds; if it
-/// is so for too many, there are three tries.
-pub async fn alike_in_time<const N: usize>(
-    what: &str,
+/// Panics if calls of some kind take another time than those of the first kind. Compares the medians of the ratios within
+/// each round, because the machine's load may change between rounds. Tries three times.
+pub async fn assert_same_time<const N: usize>(
+    name: &str,
     rounds: usize,
     kinds: [&str; N],
     call: impl AsyncFn(usize) -> Duration,
@@ -16,7 +15,7 @@ pub async fn alike_in_time<const N: usize>(
         let mut ratios = [const { Vec::new() }; N];
         for round in 0..rounds {
             let mut times = [0.0; N];
-            // None is always the first.
+            // The order changes with each round.
             for turn in 0..N {
                 let kind = (round + turn) % N;
                 times[kind] = call(kind).await.as_secs_f64();
@@ -34,5 +33,5 @@ pub async fn alike_in_time<const N: usize>(
         }
         seen.push(medians);
     }
-    panic!("{what}: {kinds:?} take another time than the first, by medians: {seen:?}");
+    panic!("{name}: {kinds:?} do not take the same time: medians of the ratios to the first: {seen:?}");
 }

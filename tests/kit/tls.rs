@@ -1,4 +1,4 @@
-//! A PostgreSQL with TLS, whose certificate is of an authority of the test's own.
+//! A PostgreSQL with TLS and a certificate of the test's own authority.
 
 use std::{
     fs,
@@ -10,8 +10,7 @@ use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use tempfile::TempDir;
 use tokio_postgres::Client;
 
-/// A server with TLS for `localhost` and SCRAM, and a database with the migrations' tables. It goes when this is
-/// dropped, its files too.
+/// A server with a migrated database, TLS for `localhost`, and SCRAM. It is deleted when dropped.
 pub struct Tls {
     url: String,
     authority: PathBuf,
@@ -19,19 +18,19 @@ pub struct Tls {
     _folder: TempDir,
 }
 
-/// Starts such a server.
+/// Starts a server with TLS.
 ///
 /// # Panics
-/// PostgreSQL cannot be started, or was built without TLS.
+/// Panics if PostgreSQL cannot be started or was built without TLS.
 pub async fn tls() -> Tls {
-    start().await.unwrap_or_else(|error| panic!("no PostgreSQL with TLS: {error}"))
+    start().await.unwrap_or_else(|error| panic!("cannot start PostgreSQL with TLS: {error}"))
 }
 
 async fn start() -> Result<Tls, Box<dyn std::error::Error>> {
     let authority_key = KeyPair::generate()?;
     let mut authority = CertificateParams::new([])?;
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    // By default both have one name, which OpenSSL takes for a certificate that signed itself.
+    // By default both certificates have the same name, which looks self-signed to OpenSSL.
     authority.distinguished_name.push(DnType::CommonName, "the tests' authority");
     let authority_certificate = authority.self_signed(&authority_key)?;
     let key = KeyPair::generate()?;
@@ -41,7 +40,7 @@ async fn start() -> Result<Tls, Box<dyn std::error::Error>> {
     let server = crate::server().await;
     let url = server.url(crate::MIGRATED);
     let (client, _) = crate::connect(&url).await?;
-    // The server writes its own files: a key must be its own and closed to others.
+    // The server writes the files, because it must own the key and no other user may read it.
     for (name, pem) in [("server.crt", certificate.pem()), ("server.key", key.serialize_pem())] {
         let copy = format!(
             "COPY (SELECT unnest(string_to_array('{pem}', E'\\n'))) TO PROGRAM 'umask 077; cat > {name}'"
@@ -62,32 +61,32 @@ async fn start() -> Result<Tls, Box<dyn std::error::Error>> {
 }
 
 impl Tls {
-    /// The database, at this name of the host and with these parameters, in which `{authority}` stands for the
-    /// authority's certificate.
+    /// Returns the database's URL with this host name and these parameters, in which `{authority}` stands for the path of
+    /// the authority's certificate.
     pub fn url(&self, host: &str, parameters: &str) -> String {
         let parameters = parameters.replace("{authority}", &self.authority.to_string_lossy());
         format!("{}?{parameters}", self.url.replace("127.0.0.1", host))
     }
 
-    /// The database, with all that a connection can be secured by.
+    /// Returns the URL with full verification and channel binding.
     pub fn secure_url(&self) -> String {
         self.url("localhost", "sslmode=verify-full&channel_binding=require&sslrootcert={authority}")
     }
 
-    /// A connection to the database in the clear.
+    /// Opens an unencrypted connection to the database.
     ///
     /// # Errors
-    /// The server is not there any more.
+    /// Fails if the server has ended.
     pub async fn client(&self) -> Result<Client, tokio_postgres::Error> {
         Ok(crate::connect(&self.url).await?.0)
     }
 
-    /// A file with the certificate of the authority.
+    /// Returns the path of the authority's certificate.
     pub fn authority(&self) -> &Path {
         &self.authority
     }
 
-    /// The database in the clear, to look behind.
+    /// Returns the URL for an unencrypted connection, to check the data.
     pub fn plain_url(&self) -> &str {
         &self.url
     }

@@ -1,3 +1,5 @@
+//! The operating system user that PostgreSQL runs as.
+
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
@@ -8,13 +10,14 @@ use nix::unistd::{Uid, User};
 
 use crate::Error;
 
-/// Whom PostgreSQL runs as: ourselves or, as it refuses root, another user.
+/// The user ID and group ID to run PostgreSQL as, if this process is root: PostgreSQL refuses to run as root. `None`
+/// stands for the current user.
 #[derive(Clone, Copy)]
 pub(crate) struct Account(Option<(u32, u32)>);
 
 impl Account {
-    /// Root runs it as the folder's owner (data keep theirs), else `postgres`, else `nobody`.
-    pub(crate) fn of(folder: &Path) -> Result<Self, Error> {
+    /// Returns the account for this data folder. For root it is the folder's owner, else `postgres`, else `nobody`.
+    pub(crate) fn for_folder(folder: &Path) -> Result<Self, Error> {
         if !Uid::effective().is_root() {
             return Ok(Self(None));
         }
@@ -25,13 +28,13 @@ impl Account {
             .or_else(|| User::from_name("postgres").ok().flatten())
             .or_else(|| User::from_name("nobody").ok().flatten())
             .map(|user| Self(Some((user.uid.as_raw(), user.gid.as_raw()))))
-            .ok_or(Error::NoAccount)
+            .ok_or(Error::NoUnprivilegedUser)
     }
 
-    /// A program run as this user, with nothing of our environment but `PATH`.
+    /// Returns a command that runs as this account, with `PATH` as the only inherited variable.
     pub(crate) fn command(self, program: impl AsRef<Path>) -> Command {
         let mut command = Command::new(program.as_ref());
-        // Our own working directory may be closed to this user, and PostgreSQL wants to know its own.
+        // PostgreSQL reads its working directory, and the account may have no access to the current one.
         command.current_dir("/").env_clear().env("LC_ALL", "C");
         command.envs(std::env::var_os("PATH").map(|path| ("PATH", path)));
         if let Self(Some((uid, gid))) = self {
@@ -40,8 +43,8 @@ impl Account {
         command
     }
 
-    /// Gives a file or folder to this user alone.
-    pub(crate) fn own(self, path: &Path) -> Result<(), Error> {
+    /// Makes the account the owner of a file or folder, and removes the access of all others.
+    pub(crate) fn make_private(self, path: &Path) -> Result<(), Error> {
         let mode = if path.is_dir() { 0o700 } else { 0o600 };
         fs::set_permissions(path, fs::Permissions::from_mode(mode))
             .and_then(|()| match self {
@@ -51,8 +54,8 @@ impl Account {
             .map_err(Error::io("set the owner and mode of", path))
     }
 
-    /// Whether this user gets to the folder and may write there; found out by trying.
-    pub(crate) fn reaches(self, folder: &Path) -> bool {
+    /// True if the account can write to the folder. Checks it with a shell that runs as the account.
+    pub(crate) fn can_write(self, folder: &Path) -> bool {
         self.command("/bin/sh")
             .args(["-c", "cd \"$1\" && test -w .", "sh"])
             .arg(folder)

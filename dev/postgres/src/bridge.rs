@@ -1,3 +1,5 @@
+//! The network interface of a container network.
+
 use std::net::Ipv4Addr;
 
 use nix::ifaddrs::getifaddrs;
@@ -5,20 +7,20 @@ use nix::sys::socket::SockaddrStorage;
 
 use crate::Error;
 
-/// This machine's end of a network of containers.
+/// This machine's address in a container network.
 #[derive(Clone, Copy, Debug)]
 pub struct Bridge {
-    /// Where the containers find this machine.
+    /// The address at which containers reach this machine.
     pub address: Ipv4Addr,
-    /// Tells which part of the address all of the network has.
+    /// The netmask of the network.
     pub netmask: Ipv4Addr,
 }
 
 impl Bridge {
-    /// The bridge that the network interface of this name is.
+    /// Returns the address and netmask of a network interface.
     ///
     /// # Errors
-    /// There is no such interface, or it has no IPv4 address.
+    /// Fails if the interface does not exist or has no IPv4 address.
     pub fn find(interface: &str) -> Result<Self, Error> {
         let v4 = |address: Option<SockaddrStorage>| Some(address?.as_sockaddr_in()?.ip());
         getifaddrs()
@@ -30,7 +32,7 @@ impl Bridge {
             .ok_or_else(|| Error::NoBridge(interface.to_owned()))
     }
 
-    /// A `pg_hba.conf` that admits this machine and the bridge's network, with the password.
+    /// Returns a `pg_hba.conf` that lets this machine and the bridge's network connect with the password.
     pub(crate) fn hba(&self) -> String {
         let Self { address, netmask } = self;
         format!(

@@ -1,9 +1,11 @@
+//! The error type.
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tokio_postgres::error::{DbError, SqlState};
 
-/// What went wrong; its `Display` is a sentence for the developer that says what to do.
+/// An error of this crate. The message says what is wrong and what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// No PostgreSQL is installed and none could be downloaded.
@@ -12,11 +14,11 @@ pub enum Error {
          install it (`apt install postgresql`, `brew install postgresql`) or set DATABASE_URL"
     )]
     NotInstalled {
-        /// The oldest major version that would do.
+        /// The oldest supported major version.
         minimum: u32,
-        /// Where a download was tried from.
+        /// The URL of the attempted download.
         archive: &'static str,
-        /// Why it failed.
+        /// The reason why it failed.
         cause: String,
     },
     /// The data were written by a major version that is not installed.
@@ -28,139 +30,139 @@ pub enum Error {
     OtherVersion {
         /// The folder with the data.
         folder: PathBuf,
-        /// The major version that wrote them.
+        /// The major version that wrote the data.
         data: String,
         /// The newest major version found.
         installed: u32,
     },
     /// Another process has locked the folder.
-    #[error("another `cargo dev` (process {owner}) is using {}: stop that one first", folder.display())]
+    #[error("another `cargo dev` (process {owner}) is using {}: stop it first", folder.display())]
     InUse {
         /// The folder with the data.
         folder: PathBuf,
-        /// The number of that process.
+        /// The PID of that process.
         owner: String,
     },
-    /// A folder with someone else's files in it.
+    /// The folder has files that are not of `cargo dev`.
     #[error(
-        "{} holds files that are not `cargo dev`'s, and was left alone: move them away or choose another folder",
+        "{} contains files that `cargo dev` did not create: move them or choose another folder",
         .0.display()
     )]
-    NotOurs(PathBuf),
-    /// Root's stand-in cannot get to the folder.
+    ForeignFiles(PathBuf),
+    /// The process is root, and the user that PostgreSQL runs as has no access to the folder.
     #[error(
-        "PostgreSQL may not run as root, and the user it runs as cannot get to {}: \
-         open the folders above it (chmod o+x), or delete it",
+        "PostgreSQL cannot run as root, and the user that it runs as has no access to {}: \
+         give access to its parent folders (chmod o+x), or delete it",
         .0.display()
     )]
-    Unreachable(PathBuf),
-    /// Root has no stand-in.
+    NoAccess(PathBuf),
+    /// The process is root, and there is no other user to run PostgreSQL as.
     #[error(
-        "PostgreSQL may not run as root, and this machine has neither a user `postgres` nor `nobody`: \
+        "PostgreSQL cannot run as root, and this machine has no user `postgres` or `nobody`: \
          add one (`useradd --system postgres`) or run as another user"
     )]
-    NoAccount,
-    /// Containers have no network on this machine.
+    NoUnprivilegedUser,
+    /// The network interface for containers does not exist.
     #[error(
-        "there is no network interface {0} with an IPv4 address: start Docker first, or name the bridge that your \
-         containers are on, as in --docker=podman0 (Docker Desktop has none: --docker=lo)"
+        "there is no network interface {0} with an IPv4 address: start Docker first, or name the bridge of your \
+         containers, for example --docker=podman0 (for Docker Desktop, use --docker=lo)"
     )]
     NoBridge(String),
-    /// A server of an earlier run hangs.
+    /// A server of an earlier run does not answer.
     #[error(
-        "a PostgreSQL of an earlier run (process {pid}) still uses {} and does not answer: \
-         end it with `kill -QUIT {pid}`",
+        "PostgreSQL of an earlier run (process {pid}) still uses {} and does not answer: \
+         stop it with `kill -QUIT {pid}`",
         folder.display()
     )]
     Orphan {
         /// The folder with the data.
         folder: PathBuf,
-        /// The process.
+        /// The PID of the server.
         pid: i32,
     },
-    /// The server did not come up, or ended by itself.
-    #[error("PostgreSQL {happened}; the end of its log: {log}")]
+    /// The server did not start, or exited by itself.
+    #[error("PostgreSQL {event}; the last lines of its log: {log}")]
     Ended {
-        /// What it did.
-        happened: &'static str,
+        /// The event, as a predicate.
+        event: &'static str,
         /// The last lines of its log.
         log: String,
     },
-    /// The server does not end.
-    #[error("PostgreSQL (supervised by process {0}) is still shutting down after 30 s: wait for it to end")]
-    StillStopping(u32),
-    /// A migration failed, or the history in the database does not fit the files.
-    #[error("the migrations stopped: {0}")]
-    Migration(String),
-    /// An applied migration was edited afterwards.
+    /// The server did not stop in time.
     #[error(
-        "migration {0} was changed after this database had applied it: undo the change and add a new migration instead \
+        "PostgreSQL (supervised by process {0}) is still shutting down after 30 s: wait until it has stopped"
+    )]
+    StillStopping(u32),
+    /// A migration failed, or the history in the database does not match the files.
+    #[error("the migrations failed: {0}")]
+    Migration(String),
+    /// A migration was changed after it had been applied.
+    #[error(
+        "migration {0} was changed after it was applied to this database: undo the change and add a new migration \
          (or start with an empty database: `cargo dev --fresh`)"
     )]
     Diverged(String),
-    /// Another session holds the lock of the migrations.
+    /// Another session holds the migration lock.
     #[error(
-        "the lock of the migrations is held by {about}: if that is another run, wait until it ends and run this again; \
+        "the migration lock is held by {about}: if that is another run, wait until it ends and run this again; \
          if it is a pooler's session in which an older version left the lock, end it with \
          `SELECT pg_terminate_backend({pid})`"
     )]
     Locked {
-        /// The session's process.
+        /// The PID of the session.
         pid: String,
-        /// The process and what is known of it.
+        /// The process and its details.
         about: String,
     },
-    /// Another session held the lock of the migrations.
+    /// Another session held the migration lock until the timeout, and released it since.
+    #[error("another run held the migration lock and has released it now: run this again")]
+    LockHolderGone,
+    /// A migration waited too long for a lock on a table.
     #[error(
-        "another run held the lock of the migrations, and who that was can no longer be found: run this again"
-    )]
-    LockedBefore,
-    /// A migration waited too long for a table.
-    #[error(
-        "the migrations stopped: {doing}: another transaction was in the way for {} s{by}: \
-         let it end and run this again",
+        "the migrations failed: {step}: another transaction blocked it for {} s{blocker}: \
+         wait until it ends and run this again",
         wait.as_secs_f32()
     )]
     Blocked {
-        /// The step that was tried, with the migration's name.
-        doing: String,
-        /// The limit of the wait.
+        /// The step that failed, with the migration's name.
+        step: String,
+        /// The timeout.
         wait: Duration,
-        /// The likely process and how to end it, after a comma; empty if none was found.
-        by: String,
+        /// The likely process and how to end it, in parentheses; empty if none was found.
+        blocker: String,
     },
-    /// A pooler in statement mode.
+    /// The pooler is in statement mode.
     #[error(
-        "migrations need transactions, and the pooler in front of the database allows none ({0}): \
+        "migrations need transactions, and the pooler in front of the database does not allow them ({0}): \
          set DATABASE_URL to the database's direct host"
     )]
-    NoTransactions(String),
-    /// A pooler without a free connection.
+    TransactionsNotAllowed(String),
+    /// The pooler has no free connection.
     #[error(
-        "the database has begun no transaction for the migrations within {} s, as when a pooler has no free connection: \
+        "the database did not begin a transaction within {} s, probably because a pooler has no free connection: \
          run this again later, or set DATABASE_URL to the database's direct host",
         .0.as_secs_f32()
     )]
-    NoTransaction(Duration),
+    TransactionTimeout(Duration),
     /// The database refused or lost the connection.
-    #[error("the database failed: {0}")]
+    #[error("database error: {0}")]
     Database(String),
     /// A file or program could not be used.
-    #[error("cannot {doing} {}: {source}", path.display())]
+    #[error("cannot {action} {}: {source}", path.display())]
     Io {
-        /// What was tried.
-        doing: &'static str,
-        /// On what.
+        /// The action that failed.
+        action: &'static str,
+        /// The file or program.
         path: PathBuf,
-        /// Why it failed.
+        /// The reason why it failed.
         source: std::io::Error,
     },
 }
 
 impl Error {
-    /// For `map_err`: what was tried, and on what.
-    pub(crate) fn io(doing: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Error {
-        move |source| Error::Io { doing, path: path.to_owned(), source }
+    /// Returns a function for `map_err` that adds the action and the path.
+    pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Error {
+        move |source| Error::Io { action, path: path.to_owned(), source }
     }
 }
 
@@ -170,7 +172,7 @@ impl From<tokio_postgres::Error> for Error {
     }
 }
 
-/// The innermost message: tokio-postgres' own say no more than "db error".
+/// Returns the innermost message. The outer one of tokio-postgres is only "db error".
 pub(crate) fn cause(error: &(dyn std::error::Error + 'static)) -> String {
     let error = innermost(error);
     match error.downcast_ref::<DbError>() {
@@ -179,7 +181,7 @@ pub(crate) fn cause(error: &(dyn std::error::Error + 'static)) -> String {
     }
 }
 
-/// The code, if the error is one of the database.
+/// Returns the SQLSTATE code of a database error.
 pub(crate) fn sqlstate(error: &(dyn std::error::Error + 'static)) -> Option<SqlState> {
     innermost(error).downcast_ref::<DbError>().map(|error| error.code().clone())
 }

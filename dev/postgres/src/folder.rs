@@ -1,3 +1,5 @@
+//! The data folder: creates it, locks it and deletes it.
+
 use std::fs::{self, File, TryLockError};
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::{MetadataExt, symlink};
@@ -12,83 +14,84 @@ use tokio::time::{Instant, sleep};
 use crate::Error;
 use crate::account::Account;
 
-/// Locked while a server runs, and holds its owner's process number; that it is there marks the folder as ours.
+/// The lock file: locked while a server runs, with its owner's PID as content. It also marks the folder as a data
+/// folder of `cargo dev`.
 const LOCK: &str = "cargo-dev.lock";
 
-/// Makes the folder for [`Server::start`](crate::Server::start), or finds it, and tells where it really is:
-/// when root's PostgreSQL, which runs as another user, cannot get to it, it is a link to one in `/var/tmp`.
-/// Others may keep files of their own in it.
+/// Creates the folder for [`Server::start`](crate::Server::start) if it is missing, and returns its canonical path.
+/// PostgreSQL cannot run as root. If the process is root and the other user has no access to the folder, the folder
+/// becomes a symbolic link to a new one in `/var/tmp`. Other files may be added to the folder later.
 ///
 /// # Errors
-/// A folder that holds something else is refused, and so is one of ours that has been closed to PostgreSQL's user.
+/// Fails if the folder has other files and no lock file, or if PostgreSQL's user lost access to it.
 pub fn prepare(folder: &Path) -> Result<PathBuf, Error> {
     if folder.is_symlink() && !folder.exists() {
-        // What it led to has been cleaned away.
+        // The link's target was deleted.
         fs::remove_file(folder).map_err(Error::io("delete the link", folder))?;
     }
-    fs::create_dir_all(folder).map_err(Error::io("make the folder", folder))?;
-    let real = fs::canonicalize(folder).map_err(Error::io("find", folder))?;
+    fs::create_dir_all(folder).map_err(Error::io("create the folder", folder))?;
+    let real = fs::canonicalize(folder).map_err(Error::io("resolve the path", folder))?;
     if !real.join(LOCK).exists() {
         let mut entries = fs::read_dir(&real).map_err(Error::io("read", &real))?;
         if entries.next().is_some() {
-            return Err(Error::NotOurs(folder.to_owned()));
+            return Err(Error::ForeignFiles(folder.to_owned()));
         }
         open_lock(&real)?;
     }
-    let account = Account::of(&real)?;
-    account.own(&real)?;
-    if account.reaches(&real) {
+    let account = Account::for_folder(&real)?;
+    account.make_private(&real)?;
+    if account.can_write(&real) {
         return Ok(real);
     }
     let entries = fs::read_dir(&real).map_err(Error::io("read", &real))?;
     if folder.is_symlink() || entries.count() > 1 {
-        // Not only our lock: nothing is left behind or deleted unasked.
-        return Err(Error::Unreachable(folder.to_owned()));
+        // The folder has more than the lock file, and moving it would delete or leave data.
+        return Err(Error::NoAccess(folder.to_owned()));
     }
-    let elsewhere = random(Path::new("/var/tmp"))?;
-    open_lock(&elsewhere)?;
+    let target = new_folder_in(Path::new("/var/tmp"))?;
+    open_lock(&target)?;
     fs::remove_file(real.join(LOCK))
         .and_then(|()| fs::remove_dir(&real))
         .map_err(Error::io("delete", &real))?;
-    symlink(&elsewhere, folder).map_err(Error::io("make the link", folder))?;
-    Ok(elsewhere)
+    symlink(&target, folder).map_err(Error::io("create the link", folder))?;
+    Ok(target)
 }
 
-/// A new folder in the system's temporary one.
+/// Creates a folder in the system's folder for temporary files.
 pub(crate) fn temporary() -> Result<PathBuf, Error> {
-    random(&std::env::temp_dir())
+    new_folder_in(&std::env::temp_dir())
 }
 
-/// A new folder in `parent` if PostgreSQL's user gets there, else in `/tmp`.
-fn random(parent: &Path) -> Result<PathBuf, Error> {
+/// Creates a folder in `parent`, or in `/tmp` if PostgreSQL's user has no access to `parent`.
+fn new_folder_in(parent: &Path) -> Result<PathBuf, Error> {
     for parent in [parent, Path::new("/tmp")] {
-        let made = tempfile::Builder::new().prefix("serverless-todo-").tempdir_in(parent);
-        let Ok(made) = made else { continue };
-        let account = Account::of(made.path())?;
-        account.own(made.path())?;
-        if account.reaches(made.path()) {
-            let made = made.keep();
-            return fs::canonicalize(&made).map_err(Error::io("find", &made));
+        let folder = tempfile::Builder::new().prefix("serverless-todo-").tempdir_in(parent);
+        let Ok(folder) = folder else { continue };
+        let account = Account::for_folder(folder.path())?;
+        account.make_private(folder.path())?;
+        if account.can_write(folder.path()) {
+            let folder = folder.keep();
+            return fs::canonicalize(&folder).map_err(Error::io("resolve the path", &folder));
         }
     }
-    Err(Error::Unreachable(parent.to_owned()))
+    Err(Error::NoAccess(parent.to_owned()))
 }
 
-/// [Prepares](prepare) the folder and takes its lock, which lasts as long as the file is open somewhere.
-/// A predecessor that is ending gets three seconds, and its PostgreSQL thirty when it was killed.
+/// [Prepares](prepare) the folder and locks it. The lock lasts as long as any process has the file open.
+/// Waits 3 s for an owner that is still running, and 30 s for the PostgreSQL of one that was killed.
 pub(crate) async fn lock(folder: &Path) -> Result<(PathBuf, File), Error> {
     let start = Instant::now();
     loop {
         let real = prepare(folder)?;
         let mut lock = open_lock(&real)?;
         match lock.try_lock() {
-            // Unless the folder was replaced while we waited for it.
-            Ok(()) if is_at(&lock, &real) => {
+            Ok(()) if is_current(&lock, &real) => {
                 lock.set_len(0)
                     .and_then(|()| write!(lock, "{}", std::process::id()))
                     .map_err(Error::io("write the lock in", &real))?;
                 return Ok((real, lock));
             }
+            // The folder was replaced while this waited for the lock.
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 let owner = fs::read_to_string(real.join(LOCK)).unwrap_or_default();
@@ -104,7 +107,8 @@ pub(crate) async fn lock(folder: &Path) -> Result<(PathBuf, File), Error> {
     }
 }
 
-fn is_at(lock: &File, folder: &Path) -> bool {
+/// True if the open file is still the folder's lock file.
+fn is_current(lock: &File, folder: &Path) -> bool {
     match (lock.metadata(), fs::metadata(folder.join(LOCK))) {
         (Ok(ours), Ok(theirs)) => (ours.dev(), ours.ino()) == (theirs.dev(), theirs.ino()),
         _ => false,
@@ -116,7 +120,7 @@ fn open_lock(folder: &Path) -> Result<File, Error> {
     File::options().create(true).truncate(false).write(true).open(&path).map_err(Error::io("open", &path))
 }
 
-/// Deletes a folder with all that is in it, if it is there.
+/// Deletes a folder and its content, if it exists.
 pub(crate) fn delete(path: &Path) -> Result<(), Error> {
     match fs::remove_dir_all(path) {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(Error::io("delete", path)(error)),

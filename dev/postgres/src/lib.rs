@@ -1,8 +1,8 @@
-//! A PostgreSQL of the project's own for the developer's machine, and the migrations.
+//! Runs PostgreSQL for development and tests, and applies the migrations. Unix only.
 //!
-//! [`Server::start`] keeps its data in a folder, for `cargo dev`; [`Server::temporary`] forgets it, for tests.
-//! Either takes the PostgreSQL that is installed, or downloads one, and takes it down again
-//! however this process ends. [`migrate`] works on any database. Unix only.
+//! [`Server::start`] keeps its data in a folder, for `cargo dev`; [`Server::temporary`] deletes them, for tests.
+//! Both use the installed PostgreSQL or download one, and stop it when this process ends, even if it is killed.
+//! [`migrate`] works on any database.
 
 #![warn(missing_docs)]
 

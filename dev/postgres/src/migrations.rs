@@ -1,3 +1,5 @@
+//! Applies the migrations.
+
 use std::time::Duration;
 
 use refinery::error::Kind;
@@ -15,38 +17,37 @@ mod embedded {
     refinery::embed_migrations!("../../migrations");
 }
 
-/// Names the lock that keeps two runs apart; any number that nothing else in the database uses. Older versions lock
-/// the same number for their session, so they and this one exclude each other.
+/// The key of the advisory lock that prevents concurrent runs. Older versions of this program lock the same key for the
+/// session, so they and this version exclude each other.
 const LOCK: i64 = 0x746f_646f_6d69_6772;
 
-/// The limit of each wait: of a run for the lock, and of a migration for a table.
-const WAIT: Duration = Duration::from_secs(30);
+/// The timeout of each wait: for the advisory lock, and for a lock on a table.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Time for the answers themselves, beyond the wait.
-const GRACE: Duration = Duration::from_secs(5);
+/// The time for the round trips, added to the timeout of a wait.
+const ROUND_TRIP_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Applies the migrations that the database lacks, each in a transaction of its own, and returns their names.
-/// Safe to run again, and from many places at once: each migration is applied by one of them, and the others wait for
-/// it, for 30 s at most.
+/// Applies the missing migrations, each in its own transaction, and returns their names.
+/// Concurrent runs are safe: each migration is applied once, and the other runs wait for it for at most 30 s.
 ///
-/// The lock belongs to the transaction, and only the simple query protocol is used, so a pooler in transaction mode
-/// will do.
+/// Works through a pooler in transaction mode, because the lock belongs to the transaction and only the simple query
+/// protocol is used.
 ///
 /// # Errors
-/// A migration that fails leaves nothing of itself; those before it stay.
+/// Fails if a migration fails. That migration is rolled back, and the earlier ones stay applied.
 pub async fn migrate(client: &mut Client) -> Result<Vec<String>, Error> {
-    migrate_within(client, WAIT).await
+    migrate_within(client, LOCK_TIMEOUT).await
 }
 
-/// [`migrate`] with another limit for each wait.
+/// Like [`migrate`], with another timeout for each wait.
 ///
 /// # Errors
-/// As [`migrate`].
+/// See [`migrate`].
 pub async fn migrate_within(client: &mut Client, wait: Duration) -> Result<Vec<String>, Error> {
     let embedded = embedded::migrations::runner();
     let mut versions: Vec<_> = embedded.get_migrations().iter().map(Migration::version).collect();
     versions.sort_unstable();
-    // Version 0 is before all of them: the first transaction creates the history, if need be, and reads it.
+    // Version 0 has no migration: this transaction creates the history table if it is missing, and reads it.
     let (mut applied, mut last) = migrate_to(0, client, wait).await?;
     for version in versions {
         if last < Some(version) {
@@ -58,50 +59,50 @@ pub async fn migrate_within(client: &mut Client, wait: Duration) -> Result<Vec<S
     Ok(applied)
 }
 
-/// Names of the migrations that were applied, and the last version in the history.
-type Done = (Vec<String>, Option<i32>);
+/// The names of the applied migrations, and the last version in the history.
+type Applied = (Vec<String>, Option<i32>);
 
-/// Applies what is missing up to this version, in one transaction that holds the lock.
-async fn migrate_to(version: i32, client: &mut Client, wait: Duration) -> Result<Done, Error> {
+/// Applies the missing migrations up to this version, in one transaction that holds the lock.
+async fn migrate_to(version: i32, client: &mut Client, wait: Duration) -> Result<Applied, Error> {
     match try_to_migrate_to(version, client, wait).await {
-        Ok(done) => Ok(done),
-        Err(Failure::NoAnswer) => Err(Error::NoTransaction(wait + GRACE)),
-        Err(Failure::NotLocked(error)) => Err(not_locked(client, error).await),
-        Err(Failure::Stopped(error)) => Err(stopped(client, wait, &error).await),
+        Ok(applied) => Ok(applied),
+        Err(Failure::Timeout) => Err(Error::TransactionTimeout(wait + ROUND_TRIP_TIMEOUT)),
+        Err(Failure::NotLocked(error)) => Err(explain_lock_error(client, error).await),
+        Err(Failure::Migration(error)) => Err(explain_migration_error(client, wait, &error).await),
         Err(Failure::NotCommitted(error)) => Err(error.into()),
     }
 }
 
 enum Failure {
-    NoAnswer,
+    Timeout,
     NotLocked(tokio_postgres::Error),
-    Stopped(refinery::Error),
+    Migration(refinery::Error),
     NotCommitted(tokio_postgres::Error),
 }
 
-async fn try_to_migrate_to(version: i32, client: &mut Client, wait: Duration) -> Result<Done, Failure> {
-    // A pooler without a free connection does not answer even the BEGIN.
-    let mut locked = timeout(wait + GRACE, Locked::begin(client, wait))
+async fn try_to_migrate_to(version: i32, client: &mut Client, wait: Duration) -> Result<Applied, Failure> {
+    // A pooler without a free connection does not even answer BEGIN.
+    let mut transaction = timeout(wait + ROUND_TRIP_TIMEOUT, LockedTransaction::begin(client, wait))
         .await
-        .map_err(|_| Failure::NoAnswer)?
+        .map_err(|_| Failure::Timeout)?
         .map_err(Failure::NotLocked)?;
-    match locked.migrate_to(version).await {
-        Ok(done) => {
-            locked.0.commit().await.map_err(Failure::NotCommitted)?;
-            Ok(done)
+    match transaction.migrate_to(version).await {
+        Ok(applied) => {
+            transaction.0.commit().await.map_err(Failure::NotCommitted)?;
+            Ok(applied)
         }
         Err(error) => {
-            // If this fails, the connection is lost and the transaction with it.
-            let _ = locked.0.rollback().await;
-            Err(Failure::Stopped(error))
+            // If this fails, the connection is lost and the server rolls back.
+            let _ = transaction.0.rollback().await;
+            Err(Failure::Migration(error))
         }
     }
 }
 
 /// A transaction that holds the lock.
-struct Locked<'a>(Transaction<'a>);
+struct LockedTransaction<'a>(Transaction<'a>);
 
-impl<'a> Locked<'a> {
+impl<'a> LockedTransaction<'a> {
     async fn begin(client: &'a mut Client, wait: Duration) -> Result<Self, tokio_postgres::Error> {
         let transaction = client.transaction().await?;
         let wait = wait.as_millis();
@@ -113,9 +114,9 @@ impl<'a> Locked<'a> {
         Ok(Self(transaction))
     }
 
-    async fn migrate_to(&mut self, version: i32) -> Result<Done, refinery::Error> {
+    async fn migrate_to(&mut self, version: i32) -> Result<Applied, refinery::Error> {
         let runner = embedded::migrations::runner()
-            // A database that a newer version has migrated is not an error.
+            // Accept a database that a newer version has migrated.
             .set_abort_missing(false)
             .set_target(Target::Version(version));
         let report = runner.run_async(self).await?;
@@ -125,9 +126,8 @@ impl<'a> Locked<'a> {
     }
 }
 
-/// Refinery's own implementation, for `Client`, begins and commits a transaction for every call, and uses named
-/// statements.
-impl AsyncTransaction for Locked<'_> {
+/// Refinery's implementation for `Client` uses one transaction per call, and named statements.
+impl AsyncTransaction for LockedTransaction<'_> {
     type Error = tokio_postgres::Error;
 
     async fn execute<'a, T: Iterator<Item = &'a str> + Send + 'a>(
@@ -143,13 +143,13 @@ impl AsyncTransaction for Locked<'_> {
     }
 }
 
-impl AsyncQuery<Vec<Migration>> for Locked<'_> {
+impl AsyncQuery<Vec<Migration>> for LockedTransaction<'_> {
     async fn query<'a>(&'a mut self, query: &'a str) -> Result<Vec<Migration>, Self::Error> {
         self.0.simple_query(query).await?.iter().filter_map(row).map(applied).collect()
     }
 }
 
-impl AsyncMigrate for Locked<'_> {}
+impl AsyncMigrate for LockedTransaction<'_> {}
 
 fn row(message: &SimpleQueryMessage) -> Option<&SimpleQueryRow> {
     match message {
@@ -158,41 +158,43 @@ fn row(message: &SimpleQueryMessage) -> Option<&SimpleQueryRow> {
     }
 }
 
-/// A row of refinery's history. One with a checksum that cannot be read differs from every migration's.
+/// Parses a row of refinery's history. An invalid checksum becomes 0, which matches no migration.
 fn applied(row: &SimpleQueryRow) -> Result<Migration, tokio_postgres::Error> {
     let version = row.try_get("version")?.and_then(|version| version.parse().ok());
     let name = row.try_get("name")?.unwrap_or_default();
     let checksum = row.try_get("checksum")?.and_then(|checksum| checksum.parse().ok());
-    // Refinery compares everything but the time.
+    // Refinery does not compare the time.
     let time = OffsetDateTime::UNIX_EPOCH;
     Ok(Migration::applied(version.unwrap_or_default(), name.to_owned(), time, checksum.unwrap_or_default()))
 }
 
-/// Explains why a run did not get the lock.
-async fn not_locked(client: &Client, error: tokio_postgres::Error) -> Error {
+/// Returns the error for a run that did not get the lock.
+async fn explain_lock_error(client: &Client, error: tokio_postgres::Error) -> Error {
     match sqlstate(&error) {
-        // The second is a statement_timeout that is shorter than the wait.
-        Some(SqlState::LOCK_NOT_AVAILABLE | SqlState::QUERY_CANCELED) => match holder(client).await {
+        // QUERY_CANCELED: a statement_timeout that is shorter than the lock timeout.
+        Some(SqlState::LOCK_NOT_AVAILABLE | SqlState::QUERY_CANCELED) => match lock_holder(client).await {
             Some(Session { pid, about }) => Error::Locked { pid, about },
-            None => Error::LockedBefore,
+            None => Error::LockHolderGone,
         },
-        // What PgBouncer says, with a code that it has for everything.
-        _ if cause(&error).contains("transaction blocks not allowed") => Error::NoTransactions(cause(&error)),
+        // PgBouncer's message. Its SQLSTATE is not specific.
+        _ if cause(&error).contains("transaction blocks not allowed") => {
+            Error::TransactionsNotAllowed(cause(&error))
+        }
         _ => error.into(),
     }
 }
 
-/// Explains why the migrations stopped.
-async fn stopped(client: &Client, wait: Duration, error: &refinery::Error) -> Error {
+/// Returns the error for a migration that failed.
+async fn explain_migration_error(client: &Client, wait: Duration, error: &refinery::Error) -> Error {
     match error.kind() {
         Kind::DivergentVersion(applied, _) => Error::Diverged(applied.to_string()),
-        Kind::Connection(doing, source) if sqlstate(&**source) == Some(SqlState::LOCK_NOT_AVAILABLE) => {
-            let by = oldest_transaction(client, wait).await.map(|Session { pid, about }| {
-                format!(", probably that of {about}, which `SELECT pg_terminate_backend({pid})` ends")
+        Kind::Connection(step, source) if sqlstate(&**source) == Some(SqlState::LOCK_NOT_AVAILABLE) => {
+            let blocker = oldest_transaction(client, wait).await.map(|Session { pid, about }| {
+                format!(" (probably {about}; to end it, run `SELECT pg_terminate_backend({pid})`)")
             });
-            Error::Blocked { doing: doing.clone(), wait, by: by.unwrap_or_default() }
+            Error::Blocked { step: step.clone(), wait, blocker: blocker.unwrap_or_default() }
         }
-        Kind::Connection(doing, source) => Error::Migration(format!("{doing}: {}", cause(&**source))),
+        Kind::Connection(step, source) => Error::Migration(format!("{step}: {}", cause(&**source))),
         other => Error::Migration(other.to_string()),
     }
 }
@@ -200,11 +202,12 @@ async fn stopped(client: &Client, wait: Duration, error: &refinery::Error) -> Er
 /// Another session of the database.
 struct Session {
     pid: String,
+    /// The process and its details, for an error message.
     about: String,
 }
 
-/// The columns of a [`Session`], of `pg_stat_activity`. Most are null if the session is another user's and the role is
-/// not in `pg_read_all_stats`.
+/// Selects the columns of a [`Session`] from `pg_stat_activity`. Most details are null for a session of another user,
+/// unless the role is in `pg_read_all_stats`.
 const SESSION: &str = r#"
     pid, 'process ' || pid || coalesce(' (' || nullif(concat_ws(', ',
         'user ' || usename,
@@ -215,8 +218,8 @@ const SESSION: &str = r#"
         'last statement at ' || to_char(query_start AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS"Z"')
     ), '') || ')', '')"#;
 
-/// The session that holds the lock.
-async fn holder(client: &Client) -> Option<Session> {
+/// Returns the session that holds the lock.
+async fn lock_holder(client: &Client) -> Option<Session> {
     let sql = format!(
         "SELECT {SESSION} FROM pg_locks JOIN pg_stat_activity USING (pid)
          WHERE locktype = 'advisory' AND granted
@@ -226,7 +229,7 @@ async fn holder(client: &Client) -> Option<Session> {
     session(client, &sql).await
 }
 
-/// The session that is most likely what a migration waited for: PostgreSQL does not tell afterwards.
+/// Returns the session that most likely blocked the migration. PostgreSQL does not report it after the timeout.
 async fn oldest_transaction(client: &Client, wait: Duration) -> Option<Session> {
     let wait = wait.as_millis();
     let sql = format!(
@@ -239,9 +242,9 @@ async fn oldest_transaction(client: &Client, wait: Duration) -> Option<Session> 
     session(client, &sql).await
 }
 
-/// The first row, if an answer comes.
+/// Returns the first row, or `None` if the query fails or times out.
 async fn session(client: &Client, sql: &str) -> Option<Session> {
-    let messages = timeout(GRACE, client.simple_query(sql)).await.ok()?.ok()?;
+    let messages = timeout(ROUND_TRIP_TIMEOUT, client.simple_query(sql)).await.ok()?.ok()?;
     let row = messages.iter().find_map(row)?;
     Some(Session { pid: row.get(0)?.to_owned(), about: row.get(1)?.to_owned() })
 }

@@ -1,3 +1,5 @@
+//! Starts and stops a PostgreSQL server.
+
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read, Write};
 use std::iter;
@@ -17,49 +19,50 @@ use crate::account::Account;
 use crate::installation::{Installation, Sources};
 use crate::{Bridge, Error, folder};
 
-/// The port of a kept server, so that its URL stays the same, unless it is taken.
+/// The port of a persistent server if it is free, so that the URL stays the same.
 const PORT: u16 = 54329;
 
-/// How often something is looked at again.
-const TICK: Duration = Duration::from_millis(20);
+/// The polling interval.
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
-/// The locale whose `lower()` knows letters beyond ASCII; the order stays that of `C`.
+/// The locale for character types, so that `lower()` handles non-ASCII letters. The sort order stays that of `C`.
 const CTYPE: &str = if cfg!(target_os = "macos") { "en_US.UTF-8" } else { "C.UTF-8" };
 
-/// Settings for data that nobody will miss, and for plans and timings that stay the same.
-const TEMPORARY: &[&str] =
+/// The settings of a temporary server: no durability, and no autovacuum, which would change plans and timings.
+const TEMPORARY_SETTINGS: &[&str] =
     &["fsync=off", "synchronous_commit=off", "full_page_writes=off", "autovacuum=off", "max_connections=300"];
 
-/// A running PostgreSQL that listens on 127.0.0.1 and, when asked to, on a bridge to containers.
+/// A running PostgreSQL that listens on 127.0.0.1 and, optionally, on the bridge of a container network.
 ///
-/// It ends with its owner: by [`stop`](Server::stop), when dropped, and when this process is killed.
+/// It stops on [`stop`](Server::stop), when dropped, and when this process is killed.
 #[derive(Debug)]
 pub struct Server {
     port: u16,
     password: String,
-    /// Its standard input is the pipe that keeps the server running.
+    /// Runs the server until its standard input, a pipe, is closed.
     supervisor: Child,
-    /// Open from the start, as a temporary server's log is deleted with it.
+    /// Opened at the start, because a temporary server's log is deleted when the server ends.
     log: File,
 }
 
-/// What becomes of the data when the server ends.
-enum Lifetime {
-    /// They stay in this folder, which the file locks, and containers on the bridge get at them.
-    Kept(PathBuf, File, Option<Bridge>),
+/// The kind of data folder.
+enum Storage {
+    /// The data stay in `folder`.
+    Persistent { folder: PathBuf, lock: File, bridge: Option<Bridge> },
+    /// The data are deleted when the server ends.
     Temporary,
 }
 
 impl Server {
-    /// Starts the server whose data, password and log are kept in `folder`, and makes its database `todo`.
-    /// A server left over from a run that crashed is stopped first. With `fresh`, its data are deleted first.
-    /// With a `bridge`, it listens there too, and admits who is in that network and has the password.
+    /// Starts a server with its data, password and log in `folder`, and creates the database `todo` if it is missing.
+    /// First stops a server that is left from a crashed run. With `fresh`, deletes the existing data.
+    /// With a `bridge`, clients in that network can connect too, with the password.
     ///
     /// # Errors
-    /// No PostgreSQL to be had, data of another major version, a folder that is in use or not ours,
-    /// or a server that does not come up.
+    /// Fails if PostgreSQL is not available, the data are of another major version, the folder is in use or has other
+    /// files, or the server does not start.
     pub async fn start(folder: &Path, fresh: bool, bridge: Option<Bridge>) -> Result<Self, Error> {
-        Self::start_from(&Sources::usual(), folder, fresh, bridge).await
+        Self::start_from(&Sources::system(), folder, fresh, bridge).await
     }
 
     pub(crate) async fn start_from(
@@ -72,13 +75,13 @@ impl Server {
         let version = fs::read_to_string(folder.join("data/PG_VERSION")).ok();
         let version = version.as_deref().map(str::trim).filter(|_| !fresh);
         let installation = sources.find(&folder, version).await?;
-        end_orphan(&folder, &installation).await?;
+        stop_orphan(&folder, &installation).await?;
         if fresh {
             folder::delete(&folder.join("data"))?;
         }
-        // What an interrupted initdb left.
+        // Left by an interrupted initdb.
         folder::delete(&folder.join("data.new"))?;
-        let server = Self::launch(&installation, &Lifetime::Kept(folder, lock, bridge)).await?;
+        let server = Self::launch(&installation, &Storage::Persistent { folder, lock, bridge }).await?;
         let client = connect(server.port, &server.password).await?;
         let todo = "SELECT FROM pg_database WHERE datname = 'todo'";
         if client.query_typed(todo, &[]).await?.is_empty() {
@@ -87,26 +90,26 @@ impl Server {
         Ok(server)
     }
 
-    /// Starts an empty server that forgets: nothing is synced to disk, and when it ends its files are deleted.
-    /// Only a PostgreSQL that has to be downloaded is kept, in `downloads`, which may be a kept server's folder.
+    /// Starts an empty server that does not sync to disk, and whose files are deleted when it ends.
+    /// `downloads` is the folder for PostgreSQL if it has to be downloaded. It may be a persistent server's folder.
     ///
     /// # Errors
-    /// No PostgreSQL to be had, or a server that does not come up.
+    /// Fails if PostgreSQL is not available or the server does not start.
     pub async fn temporary(downloads: &Path) -> Result<Self, Error> {
-        let installation = Sources::usual().find(downloads, None).await?;
-        Self::launch(&installation, &Lifetime::Temporary).await
+        let installation = Sources::system().find(downloads, None).await?;
+        Self::launch(&installation, &Storage::Temporary).await
     }
 
-    async fn launch(installation: &Installation, lifetime: &Lifetime) -> Result<Self, Error> {
-        let mut port = match lifetime {
-            Lifetime::Kept(_, _, bridge) if is_free(PORT, *bridge) => PORT,
+    async fn launch(installation: &Installation, storage: &Storage) -> Result<Self, Error> {
+        let mut port = match storage {
+            Storage::Persistent { bridge, .. } if is_free(PORT, *bridge) => PORT,
             _ => free_port()?,
         };
         let mut attempts = 1..=5;
         loop {
-            let (mut server, folder) = Self::spawn(installation, lifetime, port)?;
-            match server.ready(&folder).await {
-                // Another program took the port before PostgreSQL could. (Its messages are English: `--locale=C`.)
+            let (mut server, folder) = Self::spawn(installation, storage, port)?;
+            match server.wait_until_ready(&folder).await {
+                // Another program took the port first. (The messages are English because of `--locale=C`.)
                 Err(Error::Ended { log, .. })
                     if log.contains("could not bind") && attempts.next().is_some() =>
                 {
@@ -117,47 +120,47 @@ impl Server {
         }
     }
 
-    fn spawn(installation: &Installation, lifetime: &Lifetime, port: u16) -> Result<(Self, PathBuf), Error> {
-        let folder = match lifetime {
-            Lifetime::Kept(folder, ..) => folder.clone(),
-            Lifetime::Temporary => folder::temporary()?,
+    fn spawn(installation: &Installation, storage: &Storage, port: u16) -> Result<(Self, PathBuf), Error> {
+        let folder = match storage {
+            Storage::Persistent { folder, .. } => folder.clone(),
+            Storage::Temporary => folder::temporary()?,
         };
-        let account = Account::of(&folder)?;
+        let account = Account::for_folder(&folder)?;
         let password = password(&folder, account)?;
         let mut addresses = Ipv4Addr::LOCALHOST.to_string();
         let mut hba = None;
-        if let Lifetime::Kept(_, _, Some(bridge)) = lifetime {
+        if let Storage::Persistent { bridge: Some(bridge), .. } = storage {
             addresses = format!("{addresses},{}", bridge.address);
-            // Beside the data, whose own stays as initdb made it.
+            // Outside the data folder, so that initdb's own pg_hba.conf is unchanged.
             let path = folder.join("pg_hba.conf");
             fs::write(&path, bridge.hba()).map_err(Error::io("write", &path))?;
-            account.own(&path)?;
+            account.make_private(&path)?;
             hba = Some(format!("hba_file={}", path.display()));
         }
         let path = folder.join("log");
         let spawn = || {
             let mut log = File::options();
             let log = log.create(true).write(true).truncate(true).mode(0o600).open(&path)?;
-            let (word, settings, lock) = match lifetime {
-                Lifetime::Kept(_, lock, _) => ("kept", [].as_slice(), lock),
-                Lifetime::Temporary => ("temporary", TEMPORARY, &log),
+            let (mode, settings, lock) = match storage {
+                Storage::Persistent { lock, .. } => ("persistent", [].as_slice(), lock),
+                Storage::Temporary => ("temporary", TEMPORARY_SETTINGS, &log),
             };
             account
                 .command("/bin/sh")
                 .args(["-c", include_str!("supervisor.sh"), "supervisor"])
                 .args([&folder, &installation.bin])
-                .args([CTYPE, word])
+                .args([CTYPE, mode])
                 .args(["-c", &format!("port={port}")])
                 .args(["-c", &format!("listen_addresses={addresses}")])
                 .args(hba.iter().flat_map(|setting| ["-c", setting]))
-                // A socket's path may be no longer than about 100 bytes.
+                // No Unix socket, because its path is limited to about 100 bytes.
                 .args(["-c", "unix_socket_directories="])
                 .args(["-c", "timezone=UTC", "-c", "log_timezone=UTC"])
                 .args(settings.iter().flat_map(|setting| ["-c", setting]))
-                // A terminal's Ctrl-C reaches only us, who then stop it in good order.
+                // Its own process group, so that Ctrl-C in a terminal reaches only this process, which stops it cleanly.
                 .process_group(0)
                 .stdin(Stdio::piped())
-                // The supervisor shares the lock, so that nobody starts before it has stopped PostgreSQL.
+                // The supervisor shares the lock, so that no other run starts before PostgreSQL has stopped.
                 .stdout(lock.try_clone()?)
                 .stderr(log)
                 .spawn()
@@ -168,45 +171,45 @@ impl Server {
         Ok((server, folder))
     }
 
-    async fn ready(&mut self, folder: &Path) -> Result<(), Error> {
-        // Recovery after a crash takes its time.
+    async fn wait_until_ready(&mut self, folder: &Path) -> Result<(), Error> {
+        // Long enough for recovery after a crash.
         let deadline = Instant::now() + Duration::from_secs(60);
-        while probe(self.port, &self.password, folder).await != Answer::Ours {
+        while probe(self.port, &self.password, folder).await != Probe::ThisServer {
             if self.has_ended() {
-                return Err(self.last_words("did not start"));
+                return Err(self.error_with_log("did not start"));
             }
             if Instant::now() > deadline {
-                return Err(self.last_words("did not answer within 60 s"));
+                return Err(self.error_with_log("did not answer within 60 s"));
             }
-            sleep(TICK).await;
+            sleep(POLL_INTERVAL).await;
         }
         Ok(())
     }
 
-    /// The URL of one of the server's databases, password included.
+    /// Returns the URL of a database of this server, with the password.
     pub fn url(&self, database: &str) -> String {
         let Self { port, password, .. } = self;
         format!("postgresql://postgres:{password}@127.0.0.1:{port}/{database}")
     }
 
-    /// Waits until the server ends by itself, which it does only when something is wrong, and tells its last words.
-    /// Safe to use in `select!`.
-    pub async fn ended(&mut self) -> Error {
+    /// Waits until the server exits by itself, and returns an error with the last lines of its log.
+    /// Cancel safe in `select!`.
+    pub async fn wait_for_exit(&mut self) -> Error {
         while !self.has_ended() {
-            sleep(10 * TICK).await;
+            sleep(10 * POLL_INTERVAL).await;
         }
-        self.last_words("ended by itself")
+        self.error_with_log("exited by itself")
     }
 
-    /// Shuts the server down in good order and waits for that.
+    /// Shuts the server down cleanly and waits until it has ended.
     ///
     /// # Errors
-    /// It has not ended within 30 s.
+    /// Fails after 30 s.
     pub async fn stop(mut self) -> Result<(), Error> {
         drop(self.supervisor.stdin.take());
         let stopped = async {
             while !self.has_ended() {
-                sleep(TICK).await;
+                sleep(POLL_INTERVAL).await;
             }
         };
         let stopped = timeout(Duration::from_secs(30), stopped).await;
@@ -217,25 +220,25 @@ impl Server {
         !matches!(self.supervisor.try_wait(), Ok(None))
     }
 
-    fn last_words(&mut self, happened: &'static str) -> Error {
+    fn error_with_log(&mut self, event: &'static str) -> Error {
         let mut log = Vec::new();
-        // What can be read will have to do.
+        // If reading fails, the error has the part that was read.
         let _ = self.log.read_to_end(&mut log);
         let log = String::from_utf8_lossy(&log);
         let lines: Vec<&str> = log.lines().filter(|line| !line.trim().is_empty()).collect();
         let last = lines.len().saturating_sub(8);
         let log = lines.get(last..).unwrap_or_default().join("\n  ");
-        Error::Ended { happened, log }
+        Error::Ended { event, log }
     }
 }
 
-/// The password that the data were made with; a new one when there are none.
+/// Returns the password of the existing data, or writes a new one if there are no data.
 fn password(folder: &Path, account: Account) -> Result<String, Error> {
     let path = folder.join("password");
     if folder.join("data").exists() {
         return fs::read_to_string(&path).map_err(Error::io("read", &path));
     }
-    let make = || {
+    let create = || {
         let mut random = [0; 16];
         File::open("/dev/urandom")?.read_exact(&mut random)?;
         let password = format!("{:032x}", u128::from_ne_bytes(random));
@@ -248,8 +251,8 @@ fn password(folder: &Path, account: Account) -> Result<String, Error> {
         file.write_all(password.as_bytes())?;
         Ok(password)
     };
-    let password = make().map_err(Error::io("write", &path))?;
-    account.own(&path)?;
+    let password = create().map_err(Error::io("write", &path))?;
+    account.make_private(&path)?;
     Ok(password)
 }
 
@@ -264,26 +267,27 @@ fn free_port() -> Result<u16, Error> {
         .map_err(Error::io("find a free port on", Path::new("127.0.0.1")))
 }
 
-/// Who listens on a port.
+/// The result of a connection to a port.
 #[derive(PartialEq)]
-enum Answer {
-    /// The server of this data folder.
-    Ours,
-    Nobody,
-    /// Another server, or ours while it comes up, goes down or hangs.
-    Unclear,
+enum Probe {
+    /// The server of this data folder answered.
+    ThisServer,
+    /// Nothing listens on the port.
+    Refused,
+    /// Another server answered, or this one is starting, stopping or hanging.
+    Unknown,
 }
 
-async fn probe(port: u16, password: &str, folder: &Path) -> Answer {
+async fn probe(port: u16, password: &str, folder: &Path) -> Probe {
     let ask = async {
         let client = connect(port, password).await?;
         let shown = client.query_typed("SHOW data_directory", &[]).await?;
         shown.first().map_or(Ok(String::new()), |row| row.try_get(0))
     };
     match timeout(Duration::from_secs(2), ask).await {
-        Ok(Ok(data)) if Path::new(&data) == folder.join("data") => Answer::Ours,
-        Ok(Err(error)) if is_refused(&error) => Answer::Nobody,
-        _ => Answer::Unclear,
+        Ok(Ok(data)) if Path::new(&data) == folder.join("data") => Probe::ThisServer,
+        Ok(Err(error)) if is_refused(&error) => Probe::Refused,
+        _ => Probe::Unknown,
     }
 }
 
@@ -297,21 +301,21 @@ async fn connect(port: u16, password: &str) -> Result<Client, tokio_postgres::Er
     let mut config = Config::new();
     config.host("127.0.0.1").port(port).user("postgres").password(password).dbname("postgres");
     let (client, connection) = config.connect(NoTls).await?;
-    // It ends with the client; its errors are the client's too.
+    // This task ends with the client, which also gets its errors.
     tokio::spawn(connection);
     Ok(client)
 }
 
-/// Stops a server that still runs on the data: its supervisor was killed as well.
-async fn end_orphan(folder: &Path, installation: &Installation) -> Result<(), Error> {
+/// Stops a server that still runs because its supervisor was killed too.
+async fn stop_orphan(folder: &Path, installation: &Installation) -> Result<(), Error> {
     let pid_file = folder.join("data/postmaster.pid");
     let password = fs::read_to_string(folder.join("password")).unwrap_or_default();
     let start = Instant::now();
     while let Some((pid, port)) = postmaster(&pid_file) {
         match probe(port, &password, folder).await {
-            Answer::Ours => {
+            Probe::ThisServer => {
                 let pg_ctl = installation.bin.join("pg_ctl");
-                Account::of(folder)?
+                Account::for_folder(folder)?
                     .command(&pg_ctl)
                     .args(["stop", "--silent", "--no-wait", "--mode=fast", "--pgdata"])
                     .arg(folder.join("data"))
@@ -319,21 +323,21 @@ async fn end_orphan(folder: &Path, installation: &Installation) -> Result<(), Er
                     .status()
                     .map_err(Error::io("run", &pg_ctl))?;
             }
-            // Even one that is just coming up or going down listens.
+            // A server that is starting or stopping listens within this time.
             _ if start.elapsed() < Duration::from_secs(1) => {}
-            // The number is another program's by now, at which PostgreSQL would balk.
-            Answer::Nobody => return fs::remove_file(&pid_file).map_err(Error::io("delete", &pid_file)),
-            Answer::Unclear if start.elapsed() < Duration::from_secs(20) => {}
-            Answer::Unclear => {
+            // Another program has the PID now, and PostgreSQL would refuse to start.
+            Probe::Refused => return fs::remove_file(&pid_file).map_err(Error::io("delete", &pid_file)),
+            Probe::Unknown if start.elapsed() < Duration::from_secs(20) => {}
+            Probe::Unknown => {
                 return Err(Error::Orphan { folder: folder.to_owned(), pid: pid.as_raw() });
             }
         }
-        sleep(5 * TICK).await;
+        sleep(5 * POLL_INTERVAL).await;
     }
     Ok(())
 }
 
-/// The process and port in `postmaster.pid`, if such a process is alive.
+/// Returns the PID and port in `postmaster.pid` if that process is alive.
 fn postmaster(pid_file: &Path) -> Option<(Pid, u16)> {
     let text = fs::read_to_string(pid_file).ok()?;
     let mut lines = text.lines();

@@ -1,24 +1,24 @@
-# Runs one PostgreSQL for as long as standard input, a pipe from its owner, is open. The kernel closes a pipe
-# whatever ends the owner, SIGKILL included, so no process (and nothing temporary) stays behind.
-folder=$1 bin=$2 ctype=$3 lifetime=$4
+# Runs PostgreSQL until standard input, a pipe from the owner, is closed. The kernel closes the pipe when the owner
+# ends, even by SIGKILL, so no process and no temporary file is left.
+folder=$1 bin=$2 ctype=$3 storage=$4
 shift 4
 
-[ "$lifetime" = temporary ] && signal=QUIT || signal=INT
+[ "$storage" = temporary ] && signal=QUIT || signal=INT
 
-# Signals to the whole group are for PostgreSQL, which sets its own handlers; the pipe alone ends the supervisor.
+# Signals to the process group are for PostgreSQL, which sets its own handlers. Only the pipe ends the supervisor.
 trap '' HUP INT QUIT TERM
 
-# Standard output is the folder's lock, to be held until the end, though not by a PostgreSQL that outlives us.
-# A job in the background would not get standard input.
+# Standard output is the folder's lock. It is moved to descriptor 4, which PostgreSQL does not inherit, so that a
+# PostgreSQL without supervisor does not hold the lock. Standard input is moved to 3, because a background job has none.
 exec 3<&0 </dev/null 4>&1 >&2
 {
     read -r _ <&3
-    # Again and again: PostgreSQL may have been about to start.
+    # Repeated, because PostgreSQL may not have been running yet.
     while kill -s "$signal" 0 && sleep 1 && kill -s 0 $$; do :; done
 } &
 exec 3<&-
 
-# An interrupted initdb leaves nothing that looks like data. Syncing would take seconds, for data still empty.
+# Renamed when complete, so that an interrupted initdb leaves no data folder. No sync, which would take seconds.
 initialise() {
     "$bin/initdb" --pgdata="$folder/data.new" --username=postgres --pwfile="$folder/password" \
         --auth=scram-sha-256 --encoding=UTF8 --locale=C --lc-ctype="$ctype" --no-sync >/dev/null 4>&- &&
@@ -27,5 +27,5 @@ initialise() {
 
 [ -e "$folder/data" ] || initialise && "$bin/postgres" -D "$folder/data" "$@" 4>&-
 
-[ "$lifetime" = temporary ] && rm -rf "$folder"
-kill -s KILL 0 # The watcher, its sleep, and this shell.
+[ "$storage" = temporary ] && rm -rf "$folder"
+kill -s KILL 0 # The background job, its sleep, and this shell.

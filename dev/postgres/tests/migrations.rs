@@ -1,4 +1,4 @@
-//! The real migrations, on empty databases of a temporary server.
+//! The migrations, on databases of a temporary server.
 
 #![cfg(test)]
 
@@ -11,7 +11,7 @@ use tokio::sync::OnceCell;
 use tokio::time::sleep;
 use tokio_postgres::{Client, NoTls};
 
-/// The number that every version locks.
+/// The key of the advisory lock, which must never change.
 const LOCK: i64 = 0x746f_646f_6d69_6772;
 
 const SHORT: Duration = Duration::from_millis(300);
@@ -32,7 +32,7 @@ async fn history(client: &Client) -> Vec<i32> {
 }
 
 #[tokio::test]
-async fn a_second_run_is_harmless_and_applies_nothing() {
+async fn a_second_run_applies_nothing() {
     let server = server().await;
     let mut client = connect(&server.url("postgres")).await;
     let applied = migrate(&mut client).await.unwrap();
@@ -44,7 +44,7 @@ async fn a_second_run_is_harmless_and_applies_nothing() {
 }
 
 #[tokio::test]
-async fn runs_from_many_places_at_once_apply_each_migration_once() {
+async fn concurrent_runs_apply_each_migration_once() {
     let server = server().await;
     let admin = connect(&server.url("postgres")).await;
     for runs in [2, 8] {
@@ -66,12 +66,12 @@ async fn runs_from_many_places_at_once_apply_each_migration_once() {
 }
 
 #[tokio::test]
-async fn a_failed_run_names_the_migration_and_the_cause_and_lets_go_of_the_lock() {
+async fn a_failed_run_names_the_migration_and_releases_the_lock() {
     let server = server().await;
     let mut client = connect(&server.url("postgres")).await;
     client.batch_execute("CREATE TABLE users ()").await.unwrap();
     let error = migrate(&mut client).await.unwrap_err().to_string();
-    assert!(error.starts_with("the migrations stopped: "), "{error}");
+    assert!(error.starts_with("the migrations failed: "), "{error}");
     assert!(error.contains("V1__") && error.contains("\"users\" already exists"), "{error}");
     assert_eq!(history(&client).await, Vec::<i32>::new());
 
@@ -82,7 +82,7 @@ async fn a_failed_run_names_the_migration_and_the_cause_and_lets_go_of_the_lock(
 }
 
 #[tokio::test]
-async fn an_applied_migration_that_was_changed_is_named() {
+async fn a_migration_changed_after_it_was_applied_is_named() {
     let server = server().await;
     let mut client = connect(&server.url("postgres")).await;
     let first = migrate(&mut client).await.unwrap().remove(0);
@@ -95,7 +95,7 @@ async fn an_applied_migration_that_was_changed_is_named() {
 }
 
 #[tokio::test]
-async fn a_database_that_a_newer_version_migrated_is_fine() {
+async fn a_database_migrated_by_a_newer_version_is_accepted() {
     let server = server().await;
     let mut client = connect(&server.url("postgres")).await;
     migrate(&mut client).await.unwrap();
@@ -104,7 +104,7 @@ async fn a_database_that_a_newer_version_migrated_is_fine() {
     assert_eq!(migrate(&mut client).await.unwrap(), Vec::<String>::new());
 }
 
-/// Makes an empty database on a server that these tests share, and returns its URL.
+/// Creates an empty database on a server that these tests share, and returns its URL.
 async fn empty() -> String {
     static SERVER: OnceCell<Server> = OnceCell::const_new();
     static MADE: AtomicU32 = AtomicU32::new(0);
@@ -115,7 +115,7 @@ async fn empty() -> String {
     server.url(&name)
 }
 
-/// Blocks the migration that creates this table, until its transaction ends.
+/// Blocks the migration that creates this table, until the returned client's transaction ends.
 async fn block(url: &str, table: &str) -> Client {
     let client = connect(&format!("{url}?application_name=report")).await;
     client.batch_execute(&format!("BEGIN; CREATE TABLE {table} ()")).await.unwrap();
@@ -126,20 +126,20 @@ async fn pid(client: &Client) -> i32 {
     client.query_one("SELECT pg_backend_pid()", &[]).await.unwrap().get(0)
 }
 
-async fn nobody_holds_the_lock(client: &Client) -> bool {
+async fn lock_is_free(client: &Client) -> bool {
     let sql = format!("SELECT pg_try_advisory_lock({LOCK}), pg_advisory_unlock({LOCK})");
     client.query_one(&sql, &[]).await.unwrap().get(0)
 }
 
-async fn is_there(client: &Client, table: &str) -> bool {
+async fn table_exists(client: &Client, table: &str) -> bool {
     client.query_one("SELECT to_regclass($1) IS NOT NULL", &[&table]).await.unwrap().get(0)
 }
 
 #[tokio::test]
-async fn who_holds_the_lock_is_told_after_the_wait_and_nothing_is_done() {
-    // Locks that are not this one: in another database, and of other keys.
-    let elsewhere = connect(&empty().await).await;
-    elsewhere.batch_execute(&format!("SELECT pg_advisory_lock({LOCK})")).await.unwrap();
+async fn the_lock_holder_is_named_after_the_timeout() {
+    // Other locks: in another database, and with other keys.
+    let other_database = connect(&empty().await).await;
+    other_database.batch_execute(&format!("SELECT pg_advisory_lock({LOCK})")).await.unwrap();
     let url = empty().await;
     let other = connect(&url).await;
     let (high, low) = (LOCK >> 32, LOCK & 0xffff_ffff);
@@ -154,12 +154,12 @@ async fn who_holds_the_lock_is_told_after_the_wait_and_nothing_is_done() {
     let mut client = connect(&url).await;
     let error = migrate_within(&mut client, SHORT).await.unwrap_err().to_string();
     let pid = pid(&holder).await;
-    let who =
+    let session =
         format!("process {pid} (user postgres, application an older version, from 127.0.0.1, idle since 20");
-    assert!(error.contains(&who) && error.contains("last statement at 20"), "{error}");
+    assert!(error.contains(&session) && error.contains("last statement at 20"), "{error}");
     assert!(!error.contains("in a transaction"), "{error}");
     assert!(error.contains(&format!("`SELECT pg_terminate_backend({pid})`")), "{error}");
-    assert!(!is_there(&client, "refinery_schema_history").await);
+    assert!(!table_exists(&client, "refinery_schema_history").await);
 
     let ended = format!("SELECT pg_terminate_backend({pid}, 10000)");
     client.batch_execute(&ended).await.unwrap();
@@ -167,7 +167,7 @@ async fn who_holds_the_lock_is_told_after_the_wait_and_nothing_is_done() {
 }
 
 #[tokio::test]
-async fn a_statement_timeout_shorter_than_the_wait_tells_the_holder_too() {
+async fn the_lock_holder_is_named_after_a_shorter_statement_timeout() {
     let url = empty().await;
     let holder = connect(&url).await;
     holder.batch_execute(&format!("BEGIN; SELECT pg_advisory_xact_lock({LOCK})")).await.unwrap();
@@ -180,7 +180,7 @@ async fn a_statement_timeout_shorter_than_the_wait_tells_the_holder_too() {
 }
 
 #[tokio::test]
-async fn a_role_that_may_not_see_other_sessions_is_told_what_it_may_know() {
+async fn a_role_without_pg_read_all_stats_gets_a_shorter_error() {
     let url = empty().await;
     let holder = connect(&url).await;
     let role = "CREATE ROLE owner LOGIN PASSWORD 'owner'; GRANT CREATE ON SCHEMA public TO owner";
@@ -193,33 +193,33 @@ async fn a_role_that_may_not_see_other_sessions_is_told_what_it_may_know() {
     let blocks = format!("SELECT pg_advisory_unlock({LOCK}); BEGIN; CREATE TABLE users ()");
     holder.batch_execute(&blocks).await.unwrap();
     let error = migrate_within(&mut client, SHORT).await.unwrap_err().to_string();
-    assert!(error.contains("another transaction was in the way for 0.3 s: let it end"), "{error}");
+    assert!(error.contains("another transaction blocked it for 0.3 s: wait until it ends"), "{error}");
 }
 
 #[tokio::test]
-async fn a_migration_that_waits_too_long_is_named_with_the_transaction_in_its_way() {
-    // Older transactions that are not in the way: in another database, and without a lock on a table.
-    let _elsewhere = block(&empty().await, "attempts").await;
+async fn a_blocked_migration_is_named_with_the_blocking_transaction() {
+    // Older transactions that do not block: in another database, and without a lock on a table.
+    let _other_database = block(&empty().await, "attempts").await;
     let url = empty().await;
     let idle = connect(&url).await;
     idle.batch_execute("BEGIN; SELECT 1").await.unwrap();
     let blocker = block(&url, "attempts").await;
     let mut client = connect(&url).await;
     let error = migrate_within(&mut client, SHORT).await.unwrap_err().to_string();
-    assert!(error.contains("V2__attempts: another transaction was in the way for 0.3 s"), "{error}");
+    assert!(error.contains("V2__attempts: another transaction blocked it for 0.3 s"), "{error}");
     let pid = pid(&blocker).await;
     assert!(error.contains(&format!("process {pid} (user postgres, application report")), "{error}");
     assert!(error.contains(&format!("`SELECT pg_terminate_backend({pid})`")), "{error}");
     assert_eq!(history(&client).await, [1]);
-    assert!(nobody_holds_the_lock(&connect(&url).await).await);
+    assert!(lock_is_free(&connect(&url).await).await);
 
     blocker.batch_execute("ROLLBACK").await.unwrap();
     assert!(migrate_within(&mut client, SHORT).await.unwrap()[0].starts_with("V2__"));
-    assert!(nobody_holds_the_lock(&connect(&url).await).await);
+    assert!(lock_is_free(&connect(&url).await).await);
 }
 
 #[tokio::test]
-async fn a_connection_that_is_lost_within_a_migration_leaves_nothing_of_it() {
+async fn a_migration_is_rolled_back_if_its_connection_is_lost() {
     let url = empty().await;
     let blocker = block(&url, "attempts").await;
     let mut client = connect(&url).await;
@@ -229,15 +229,15 @@ async fn a_connection_that_is_lost_within_a_migration_leaves_nothing_of_it() {
     while blocker.query(waits, &[&pid]).await.unwrap().is_empty() {
         sleep(Duration::from_millis(10)).await;
     }
-    assert!(!nobody_holds_the_lock(&connect(&url).await).await);
+    assert!(!lock_is_free(&connect(&url).await).await);
     blocker.query("SELECT pg_terminate_backend($1, 10000)", &[&pid]).await.unwrap();
     let error = running.await.unwrap().unwrap_err().to_string();
     assert!(error.contains("V2__attempts: terminating connection"), "{error}");
     blocker.batch_execute("ROLLBACK").await.unwrap();
 
     let mut client = connect(&url).await;
-    assert!(nobody_holds_the_lock(&client).await);
+    assert!(lock_is_free(&client).await);
     assert_eq!(history(&client).await, [1]);
-    assert!(!is_there(&client, "attempts").await);
+    assert!(!table_exists(&client, "attempts").await);
     assert!(migrate_within(&mut client, SHORT).await.unwrap()[0].starts_with("V2__"));
 }

@@ -1,4 +1,4 @@
-//! The server under real faults: killed owners, orphans, broken and foreign folders.
+//! The server with real faults: killed owners, orphaned processes, damaged folders and folders with other files.
 
 #![cfg(test)]
 
@@ -19,12 +19,12 @@ use tokio::time::timeout;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, NoTls};
 
-/// Where `cargo dev` has a PostgreSQL that it had to download.
+/// Returns the folder in which `cargo dev` stores a downloaded PostgreSQL.
 fn downloads() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../.postgres"))
 }
 
-/// A folder that every user gets to, whatever the umask.
+/// Creates a folder that every user can access, whatever the umask.
 fn scratch() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
@@ -54,14 +54,13 @@ fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
-/// The processes of a group that have not ended, by `/proc`: the number of one that has, but which
-/// nobody has asked about yet, still answers to `kill`.
+/// Returns the running processes of a group, from `/proc`, because `kill` also succeeds for zombies.
 #[cfg(target_os = "linux")]
-fn group(group: Pid) -> Vec<Pid> {
+fn processes_in(group: Pid) -> Vec<Pid> {
     let group = group.to_string();
     let alive = |pid: &Pid| {
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-        // The name, in parentheses, may hold spaces; after it come state, parent, group.
+        // The name, in parentheses, may contain spaces. After it come state, parent and group.
         let mut fields = stat.rsplit(") ").next().unwrap_or_default().split(' ');
         fields.next() != Some("Z") && fields.nth(1) == Some(&group)
     };
@@ -70,15 +69,15 @@ fn group(group: Pid) -> Vec<Pid> {
     pids.map(Pid::from_raw).filter(alive).collect()
 }
 
-/// Another process that owns a server, kept in the folder or else temporary.
+/// Starts another process that owns a server: persistent in the folder, or temporary without one.
 fn owner(folder: Option<&Path>) -> Child {
     let mut command = Command::new(std::env::current_exe().unwrap());
-    command.args(["--exact", "the_owner_in_another_process", "--ignored", "--nocapture"]);
+    command.args(["--exact", "owner_process", "--ignored", "--nocapture"]);
     command.env("OWNER_OF", folder.unwrap_or(Path::new("")));
     command.stdout(Stdio::piped()).spawn().unwrap()
 }
 
-/// The data folder that an [`owner`]'s server shows, once it is up.
+/// Waits until an [`owner`]'s server runs, and returns its data folder.
 fn data_folder(owner: &mut Child) -> PathBuf {
     BufReader::new(owner.stdout.take().unwrap())
         .lines()
@@ -87,8 +86,8 @@ fn data_folder(owner: &mut Child) -> PathBuf {
 }
 
 #[tokio::test]
-#[ignore = "not a test: what `owner` runs"]
-async fn the_owner_in_another_process() {
+#[ignore = "not a test: `owner` runs it"]
+async fn owner_process() {
     let server = match std::env::var("OWNER_OF") {
         Err(_) => return,
         Ok(folder) if folder.is_empty() => Server::temporary(downloads()).await.unwrap(),
@@ -100,7 +99,7 @@ async fn the_owner_in_another_process() {
 }
 
 #[tokio::test]
-async fn a_temporary_server_is_utf8_and_utc_and_knows_letters_beyond_ascii() {
+async fn a_temporary_server_uses_utf8_and_utc() {
     let server = Server::temporary(downloads()).await.unwrap();
     let client = connect(&server.url("postgres")).await;
     assert_eq!(text(&client, "SHOW server_encoding").await, "UTF8");
@@ -113,7 +112,7 @@ async fn a_temporary_server_is_utf8_and_utc_and_knows_letters_beyond_ascii() {
 }
 
 #[tokio::test]
-async fn a_stopped_temporary_server_leaves_nothing() {
+async fn a_stopped_temporary_server_deletes_its_files() {
     let server = Server::temporary(downloads()).await.unwrap();
     let url = server.url("postgres");
     let data = PathBuf::from(text(&connect(&url).await, "SHOW data_directory").await);
@@ -133,13 +132,13 @@ async fn a_wrong_password_is_refused() {
     server.stop().await.unwrap();
 }
 
-/// Linux has all of 127.0.0.0/8, so that one address can stand for the bridge and the next for a container on it.
+/// On Linux all of 127.0.0.0/8 is local, so one address can be the bridge and another one a container.
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn who_is_on_the_bridge_gets_in_with_the_password_and_nobody_else_does() {
+async fn only_the_bridge_network_may_connect_and_needs_the_password() {
     let scratch = scratch();
     let folder = scratch.path().join("postgres");
-    // Data of a run without a bridge will do.
+    // The data were created without a bridge.
     Server::start(&folder, false, None).await.unwrap().stop().await.unwrap();
     let bridge = Bridge { address: "127.0.5.1".parse().unwrap(), netmask: "255.255.255.0".parse().unwrap() };
     let server = Server::start(&folder, false, Some(bridge)).await.unwrap();
@@ -155,8 +154,8 @@ async fn who_is_on_the_bridge_gets_in_with_the_password_and_nobody_else_does() {
     from("127.0.5.2", &url).await.unwrap();
     let refused = from("127.0.5.2", &wrong).await.unwrap_err();
     assert_eq!(refused.code(), Some(&SqlState::INVALID_PASSWORD));
-    let stranger = from("127.0.6.2", &url).await.unwrap_err();
-    assert_eq!(stranger.code(), Some(&SqlState::INVALID_AUTHORIZATION_SPECIFICATION));
+    let outsider = from("127.0.6.2", &url).await.unwrap_err();
+    assert_eq!(outsider.code(), Some(&SqlState::INVALID_AUTHORIZATION_SPECIFICATION));
     connect(&url).await;
     server.stop().await.unwrap();
 
@@ -168,20 +167,20 @@ async fn who_is_on_the_bridge_gets_in_with_the_password_and_nobody_else_does() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn a_killed_owner_of_a_temporary_server_leaves_no_process_and_no_file() {
+fn a_temporary_server_is_removed_if_its_owner_is_killed() {
     let mut owner = owner(None);
     let data = data_folder(&mut owner);
     let folder = data.parent().unwrap();
     let supervisor = getpgid(Some(postmaster(folder))).unwrap();
-    assert!(group(supervisor).len() >= 3, "the supervisor, its watcher and PostgreSQL");
+    assert!(processes_in(supervisor).len() >= 3, "the supervisor, its background job and PostgreSQL");
     owner.kill().unwrap();
     owner.wait().unwrap();
     wait_until("the folder is gone", || !folder.exists());
-    wait_until("the processes are gone", || group(supervisor).is_empty());
+    wait_until("the processes are gone", || processes_in(supervisor).is_empty());
 }
 
 #[tokio::test]
-async fn data_survive_an_owner_that_was_killed_and_the_next_start_need_not_wait() {
+async fn data_survive_a_killed_owner() {
     let scratch = scratch();
     let folder = scratch.path().join("data folder");
     let mut owner = owner(Some(&folder));
@@ -196,11 +195,11 @@ async fn data_survive_an_owner_that_was_killed_and_the_next_start_need_not_wait(
 }
 
 #[tokio::test]
-async fn an_owner_killed_while_the_data_are_made_leaves_a_folder_that_heals() {
+async fn a_start_recovers_from_an_owner_killed_during_initdb() {
     let scratch = scratch();
     let folder = scratch.path().join("postgres");
     let mut owner = owner(Some(&folder));
-    wait_until("initdb is at work", || folder.join("data.new/base").exists());
+    wait_until("initdb is running", || folder.join("data.new/base").exists());
     owner.kill().unwrap();
     owner.wait().unwrap();
     assert!(!folder.join("data").exists());
@@ -211,7 +210,7 @@ async fn an_owner_killed_while_the_data_are_made_leaves_a_folder_that_heals() {
 }
 
 #[tokio::test]
-async fn half_made_data_are_made_anew() {
+async fn incomplete_data_are_recreated() {
     let scratch = scratch();
     let folder = dev_postgres::prepare(&scratch.path().join("postgres")).unwrap();
     fs::create_dir(folder.join("data.new")).unwrap();
@@ -249,7 +248,7 @@ async fn data_and_password_are_kept_until_a_fresh_start() {
 }
 
 #[tokio::test]
-async fn a_second_start_on_a_folder_is_refused_and_the_first_lives_on() {
+async fn a_second_start_in_the_same_folder_is_refused() {
     let scratch = scratch();
     let folder = scratch.path().join("postgres");
     let first = Server::start(&folder, false, None).await.unwrap();
@@ -259,7 +258,7 @@ async fn a_second_start_on_a_folder_is_refused_and_the_first_lives_on() {
         assert_eq!(
             error.to_string(),
             format!(
-                "another `cargo dev` (process {}) is using {}: stop that one first",
+                "another `cargo dev` (process {}) is using {}: stop it first",
                 std::process::id(),
                 folder.display()
             )
@@ -271,7 +270,7 @@ async fn a_second_start_on_a_folder_is_refused_and_the_first_lives_on() {
 
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn a_postgresql_that_outlived_even_its_supervisor_is_stopped() {
+async fn a_postgresql_without_its_supervisor_is_stopped() {
     let scratch = scratch();
     let folder = scratch.path().join("postgres");
     let mut server = Server::start(&folder, false, None).await.unwrap();
@@ -279,26 +278,26 @@ async fn a_postgresql_that_outlived_even_its_supervisor_is_stopped() {
     client.batch_execute("CREATE TABLE kept ()").await.unwrap();
     let orphan = postmaster(&folder);
     let supervisor = getpgid(Some(orphan)).unwrap();
-    for pid in group(supervisor) {
+    for pid in processes_in(supervisor) {
         if pid != orphan {
             kill(pid, Signal::SIGKILL).unwrap();
         }
     }
-    server.ended().await;
+    server.wait_for_exit().await;
     drop(server);
-    wait_until("the orphan is alone", || group(supervisor) == [orphan]);
+    wait_until("the orphan is alone", || processes_in(supervisor) == [orphan]);
     client.batch_execute("SELECT FROM kept").await.unwrap();
 
     let server = Server::start(&folder, false, None).await.unwrap();
     assert_ne!(postmaster(&folder), orphan);
-    assert!(group(supervisor).is_empty());
+    assert!(processes_in(supervisor).is_empty());
     let client = connect(&server.url("todo")).await;
     client.batch_execute("SELECT FROM kept").await.unwrap();
     server.stop().await.unwrap();
 }
 
 #[tokio::test]
-async fn a_stale_pid_file_does_not_hinder_even_when_its_number_is_a_living_process() {
+async fn a_stale_pid_file_is_ignored_even_if_the_pid_is_in_use() {
     let scratch = scratch();
     let folder = scratch.path().join("postgres");
     Server::start(&folder, false, None).await.unwrap().stop().await.unwrap();
@@ -315,7 +314,7 @@ async fn a_stale_pid_file_does_not_hinder_even_when_its_number_is_a_living_proce
 }
 
 #[tokio::test]
-async fn data_of_another_version_are_refused_and_left_alone_until_a_fresh_start() {
+async fn data_of_another_version_are_refused_until_a_fresh_start() {
     let scratch = scratch();
     let folder = dev_postgres::prepare(&scratch.path().join("postgres")).unwrap();
     let version = folder.join("data/PG_VERSION");
@@ -334,29 +333,29 @@ async fn data_of_another_version_are_refused_and_left_alone_until_a_fresh_start(
 }
 
 #[tokio::test]
-async fn a_folder_of_someone_else_is_refused_and_left_alone_even_by_a_fresh_start() {
+async fn a_folder_with_other_files_is_refused_and_unchanged() {
     let scratch = scratch();
     fs::create_dir(scratch.path().join("data")).unwrap();
     fs::write(scratch.path().join("data/thesis.txt"), "years of work").unwrap();
     let mode = fs::metadata(scratch.path()).unwrap().mode();
     for fresh in [false, true] {
         let error = Server::start(scratch.path(), fresh, None).await.unwrap_err().to_string();
-        assert!(error.contains("holds files that are not `cargo dev`'s"), "{error}");
+        assert!(error.contains("contains files that `cargo dev` did not create"), "{error}");
     }
     assert!(scratch.path().join("data/thesis.txt").exists());
     assert_eq!(fs::metadata(scratch.path()).unwrap().mode(), mode);
 }
 
 #[tokio::test]
-async fn root_keeps_the_data_elsewhere_when_postgresql_cannot_get_to_the_folder() {
+async fn root_stores_the_data_elsewhere_if_postgresql_cannot_access_the_folder() {
     if !Uid::effective().is_root() {
-        return; // Anyone else's PostgreSQL runs as themselves.
+        return; // Only root runs PostgreSQL as another user.
     }
     let closed = tempfile::tempdir().unwrap();
     fs::set_permissions(closed.path(), fs::Permissions::from_mode(0o700)).unwrap();
     let folder = closed.path().join(".postgres");
     let server = Server::start(&folder, false, None).await.unwrap();
-    let elsewhere = fs::read_link(&folder).unwrap();
+    let target = fs::read_link(&folder).unwrap();
     let client = connect(&server.url("todo")).await;
     client.batch_execute("CREATE TABLE kept ()").await.unwrap();
     server.stop().await.unwrap();
@@ -369,19 +368,19 @@ async fn root_keeps_the_data_elsewhere_when_postgresql_cannot_get_to_the_folder(
     let server = Server::start(&folder, true, None).await.unwrap();
     let client = connect(&server.url("todo")).await;
     client.batch_execute("SELECT FROM kept").await.unwrap_err();
-    assert_eq!(fs::read_link(&folder).unwrap(), elsewhere);
+    assert_eq!(fs::read_link(&folder).unwrap(), target);
     server.stop().await.unwrap();
 
-    // Cleaned away by the system: a new start must not stumble over the link.
-    fs::remove_dir_all(&elsewhere).unwrap();
-    let anew = dev_postgres::prepare(&folder).unwrap();
-    assert_ne!(anew, elsewhere);
-    fs::remove_dir_all(&anew).unwrap();
+    // The system may delete files in /var/tmp. The next start must replace the link.
+    fs::remove_dir_all(&target).unwrap();
+    let recreated = dev_postgres::prepare(&folder).unwrap();
+    assert_ne!(recreated, target);
+    fs::remove_dir_all(&recreated).unwrap();
 }
 
 #[tokio::test]
-async fn a_taken_port_is_avoided() {
-    // When another test's server has it already, that is as good.
+async fn a_port_in_use_is_avoided() {
+    // If another test's server has the port already, the result is the same.
     let _taken = TcpListener::bind("127.0.0.1:54329");
     let scratch = scratch();
     let server = Server::start(&scratch.path().join("postgres"), false, None).await.unwrap();
@@ -391,15 +390,18 @@ async fn a_taken_port_is_avoided() {
 }
 
 #[tokio::test]
-async fn the_owner_learns_that_the_server_died() {
+async fn the_owner_gets_an_error_when_the_server_dies() {
     let scratch = scratch();
     let folder = scratch.path().join("postgres");
     let mut server = Server::start(&folder, false, None).await.unwrap();
-    let still_up = timeout(Duration::from_millis(500), server.ended()).await;
+    let still_up = timeout(Duration::from_millis(500), server.wait_for_exit()).await;
     assert!(still_up.is_err());
     kill(postmaster(&folder), Signal::SIGKILL).unwrap();
-    let error = timeout(Duration::from_secs(10), server.ended()).await.unwrap();
-    assert!(error.to_string().starts_with("PostgreSQL ended by itself; the end of its log: "), "{error}");
+    let error = timeout(Duration::from_secs(10), server.wait_for_exit()).await.unwrap();
+    assert!(
+        error.to_string().starts_with("PostgreSQL exited by itself; the last lines of its log: "),
+        "{error}"
+    );
     drop(server);
     let server = Server::start(&folder, false, None).await.unwrap();
     connect(&server.url("todo")).await;
@@ -407,12 +409,12 @@ async fn the_owner_learns_that_the_server_died() {
 }
 
 #[tokio::test]
-async fn a_server_that_does_not_start_says_why() {
+async fn a_failed_start_reports_the_log() {
     let scratch = scratch();
     let folder = scratch.path().join("postgres");
     Server::start(&folder, false, None).await.unwrap().stop().await.unwrap();
     fs::remove_file(folder.join("data/global/pg_control")).unwrap();
     let error = Server::start(&folder, false, None).await.unwrap_err().to_string();
-    assert!(error.starts_with("PostgreSQL did not start; the end of its log: "), "{error}");
+    assert!(error.starts_with("PostgreSQL did not start; the last lines of its log: "), "{error}");
     assert!(error.contains("pg_control"), "{error}");
 }

@@ -4,5 +4,5 @@ use account::router;
 
 #[tokio::test]
 async fn the_router_the_service_and_the_binary_answer_every_event_alike() {
-    kit::events::are_answered_alike("account", env!("CARGO_BIN_EXE_account"), router).await;
+    kit::events::assert_same_answers("account", env!("CARGO_BIN_EXE_account"), router).await;
 }

@@ -4,7 +4,7 @@ use login::router;
 
 #[tokio::test]
 async fn the_router_the_service_and_the_binary_answer_every_event_alike() {
-    kit::events::are_answered_alike("login", env!("CARGO_BIN_EXE_login"), router).await;
+    kit::events::assert_same_answers("login", env!("CARGO_BIN_EXE_login"), router).await;
 }
 
 #[tokio::test]
@@ -19,7 +19,7 @@ async fn a_failed_login_is_counted_and_the_log_does_not_name_the_user() {
     ] {
         let event = serde_json::from_str(&kit::events::all()[event]).unwrap();
         function.invoke(&event).await.unwrap();
-        let line = function.answered().pop().unwrap();
+        let line = function.request_logs().pop().unwrap();
         assert_eq!(line["route"], "/auth/login");
         assert_eq!(line["user_id"], user_id);
         assert_eq!(line["LoginFailures"], failures);

@@ -4,5 +4,5 @@ use signup::router;
 
 #[tokio::test]
 async fn the_router_the_service_and_the_binary_answer_every_event_alike() {
-    kit::events::are_answered_alike("signup", env!("CARGO_BIN_EXE_signup"), router).await;
+    kit::events::assert_same_answers("signup", env!("CARGO_BIN_EXE_signup"), router).await;
 }

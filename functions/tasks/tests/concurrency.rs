@@ -54,7 +54,7 @@ async fn eight(variables: &[(&str, &str)], statements: i64) -> Vec<(Value, Value
     };
     let (answers, ()) = tokio::join!(function.invoke_all(&events), let_go);
     let answers = answers.unwrap();
-    while function.answered().len() < 8 {
+    while function.request_logs().len() < 8 {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     events.into_iter().zip(answers).collect()

@@ -7,7 +7,7 @@ use tasks::router;
 
 #[tokio::test]
 async fn the_router_the_service_and_the_binary_answer_every_event_alike() {
-    kit::events::are_answered_alike("tasks", env!("CARGO_BIN_EXE_tasks"), router).await;
+    kit::events::assert_same_answers("tasks", env!("CARGO_BIN_EXE_tasks"), router).await;
 }
 
 const SECRET: &str = "a secret of the tests, 32 bytes and more";
@@ -127,7 +127,7 @@ async fn an_event_that_cannot_be_read_is_400_and_the_next_one_is_answered() {
         assert_eq!(body["code"], "malformed_request");
         assert_eq!(body["request_id"], answer["headers"]["x-request-id"]);
         assert_eq!(body["request_id"], *id);
-        assert_eq!(function.answered().pop().unwrap()["status"], 400);
+        assert_eq!(function.request_logs().pop().unwrap()["status"], 400);
         assert_eq!(function.invoke(&good).await.unwrap()["statusCode"], 200);
     }
 }
@@ -187,10 +187,10 @@ async fn an_event_that_is_not_a_request_is_described_in_one_line_and_not_counted
         assert_eq!(line["lambda_request_id"], body["request_id"]);
         assert!(!log.contains(secret), "{log}");
     }
-    assert!(function.answered().is_empty(), "{:?}", function.answered());
+    assert!(function.request_logs().is_empty(), "{:?}", function.request_logs());
     let good = serde_json::from_str(&kit::events::all()["tasks-list.json"]).unwrap();
     assert_eq!(function.invoke(&good).await.unwrap()["statusCode"], 200);
-    assert_eq!(function.answered()[0]["cold_start"], true, "no ping uses it up");
+    assert_eq!(function.request_logs()[0]["cold_start"], true, "no ping uses it up");
 }
 
 #[tokio::test]
@@ -243,7 +243,7 @@ async fn the_preflight_of_an_allowed_page_names_its_origin_alone() {
         let headers = allowed.map(|_| "authorization, *");
         assert_eq!(answer["headers"]["access-control-allow-headers"].as_str(), headers);
     }
-    let lines = function.answered();
+    let lines = function.request_logs();
     assert_eq!((&lines[0]["route"], &lines[0]["method"]), (&json!("/tasks"), &json!("OPTIONS")));
 }
 
@@ -312,7 +312,7 @@ async fn each_request_is_one_line_with_its_route_its_user_and_its_cost() {
     for (number, (name, method, route, code, user)) in requests.into_iter().enumerate() {
         let event: serde_json::Value = serde_json::from_str(&kit::events::all()[name]).unwrap();
         let answer = function.invoke(&event).await.unwrap();
-        let lines = function.answered();
+        let lines = function.request_logs();
         assert_eq!(lines.len(), number + 1, "{name}");
         let line = &lines[number];
         assert_eq!(line["request_id"], event["requestContext"]["requestId"]);

@@ -37,7 +37,7 @@ fn behind(port: u16, url: &str, parameters: &str) -> String {
 
 /// Sends ten requests, the first of which needs a new connection.
 async fn ten(fault: &str, world: &World, url: &str) -> Outcome {
-    let mut outcome = Outcome::of(fault);
+    let mut outcome = Outcome::new(fault);
     let api = api(url, 1);
     for _ in 0..10 {
         outcome.answer(api.get("/tasks").by(&world.ada).send()).await;

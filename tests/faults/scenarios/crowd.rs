@@ -24,11 +24,11 @@ pub async fn clients(pool: usize, delay: Duration) -> Outcome {
         outcome
     });
     let outcomes = futures_util::future::join_all(calls).await;
-    let mut outcome = outcomes.into_iter().fold(Outcome::of(fault), Outcome::and);
+    let mut outcome = outcomes.into_iter().fold(Outcome::new(fault), Outcome::and);
     outcome.resent = world.proxy.statements() - before - CLIENTS as u64;
     let sql = world.sql().await;
     for number in 0..CLIENTS {
-        outcome.found(count(&sql, &format!("tasks WHERE title = 'of client {number}'")).await);
+        outcome.record_writes(count(&sql, &format!("tasks WHERE title = 'of client {number}'")).await);
     }
     outcome
 }
@@ -47,5 +47,5 @@ pub async fn logins() -> Outcome {
         outcome
     });
     let outcomes = futures_util::future::join_all(calls).await;
-    outcomes.into_iter().fold(Outcome::of(format!("{CLIENTS} logins at once")), Outcome::and)
+    outcomes.into_iter().fold(Outcome::new(format!("{CLIENTS} logins at once")), Outcome::and)
 }

@@ -60,7 +60,7 @@ pub async fn mixed_load(cuts: usize, way: Way) -> Outcome {
     }));
     tokio::join!(cutting, working);
 
-    let mut outcome = Outcome::of(format!("{cuts} cuts at random moments of a mixed load{before}"));
+    let mut outcome = Outcome::new(format!("{cuts} cuts at random moments of a mixed load{before}"));
     let mut needed = 0;
     for worker in &mut workers {
         needed += worker.statements;
@@ -78,7 +78,7 @@ async fn cut_at_random(proxy: &Proxy, rng: &mut Rng, cuts: usize) {
         proxy.delay(Duration::from_millis(if number % 100 < 80 { 0 } else { 1 }));
         sleep(Duration::from_millis(rng.u64(..12))).await;
         // Lets workers reconnect, or none would ever send a statement.
-        until(async || proxy.open() >= WORKERS / 2).await;
+        until(async || proxy.open_connections() >= WORKERS / 2).await;
         let how = if rng.bool() { Cut::Fin } else { Cut::Rst };
         if rng.u8(..4) == 0 {
             proxy.lose_answer(rng.usize(..3), how);
@@ -294,12 +294,12 @@ async fn compare(database: &str, workers: &[Worker], outcome: &mut Outcome) {
     let mut users = rows("SELECT email || id FROM users").await;
     let mut tasks = rows("SELECT title || id FROM tasks").await;
     for known in workers.iter().flat_map(|worker| &worker.users) {
-        outcome.found(users.remove(&format!("{}{}", known.user.email, known.user.id)).unwrap_or(0));
+        outcome.record_writes(users.remove(&format!("{}{}", known.user.email, known.user.id)).unwrap_or(0));
         for (id, task) in &known.tasks {
-            outcome.found(tasks.remove(&format!("{}{id}", task.title)).unwrap_or(0));
+            outcome.record_writes(tasks.remove(&format!("{}{id}", task.title)).unwrap_or(0));
         }
     }
     // The remaining rows are duplicates, or belong to requests that were not answered 2xx.
-    outcome.doubled += users.len() + tasks.len();
+    outcome.duplicated += users.len() + tasks.len();
     assert!(users.is_empty() && tasks.is_empty(), "unexpected rows: {users:?} and {tasks:?}");
 }

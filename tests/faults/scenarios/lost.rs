@@ -34,7 +34,7 @@ impl Losing {
         let proxy = Proxy::start(pgbouncer.as_ref().map_or(&database, PgBouncer::url)).await;
         let world = World::through(proxy, &database).await;
         let sql = world.sql().await;
-        let outcome = Outcome::of(format!("answer lost: {what}{before}"));
+        let outcome = Outcome::new(format!("answer lost: {what}{before}"));
         Self { world, sql, outcome, round: 0, _pgbouncer: pgbouncer }
     }
 
@@ -66,7 +66,7 @@ impl Losing {
                 );
                 self.outcome.resent += (proxy.statements() - before).saturating_sub(statements as u64);
                 let found = check(&self, &prepared, &answer).await;
-                self.outcome.found(found);
+                self.outcome.record_writes(found);
             }
         }
         self.outcome
@@ -250,7 +250,7 @@ pub async fn login(way: Way) -> Outcome {
 pub async fn for_good() -> Outcome {
     let world = World::new().await;
     let sql = world.sql().await;
-    let mut outcome = Outcome::of("answer lost, and then no connection for 17 s");
+    let mut outcome = Outcome::new("answer lost, and then no connection for 17 s");
     for (is_read, code) in [(true, "database_unavailable"), (false, "outcome_unknown")] {
         world.api.get("/tasks").by(&world.ada).send().await;
         world.proxy.refuse().await;
@@ -263,7 +263,7 @@ pub async fn for_good() -> Outcome {
             }
         };
         assert_eq!((answer.status, answer.code()), (503, code));
-        world.proxy.pass();
+        world.proxy.restore();
     }
     assert_eq!(count(&sql, "tasks").await, 1);
     outcome
@@ -273,7 +273,7 @@ pub async fn for_good() -> Outcome {
 pub async fn cut_while_inserting() -> Outcome {
     let world = World::new().await;
     let sql = world.sql().await;
-    let mut outcome = Outcome::of("connection cut while an INSERT runs");
+    let mut outcome = Outcome::new("connection cut while an INSERT runs");
     for (how, title) in [(Cut::Fin, "first"), (Cut::Rst, "second")] {
         world.api.get("/tasks").by(&world.ada).send().await;
         let before = world.proxy.statements();
@@ -286,9 +286,9 @@ pub async fn cut_while_inserting() -> Outcome {
         waiting(&observer, 2).await;
         sql.batch_execute("COMMIT").await.unwrap();
         let (answer, took) = request.await.unwrap();
-        outcome.note(answer.status, took);
+        outcome.record(answer.status, took);
         waiting(&observer, 0).await;
-        outcome.found(count(&observer, &format!("tasks WHERE title = '{title}'")).await);
+        outcome.record_writes(count(&observer, &format!("tasks WHERE title = '{title}'")).await);
         outcome.resent += world.proxy.statements() - before - 1;
     }
     outcome
@@ -299,12 +299,12 @@ pub async fn closed_while_idle() -> Outcome {
     let world = World::new().await;
     let sql = world.sql().await;
     let before = world.proxy.statements();
-    let mut outcome = Outcome::of("57P01, idle connections closed by the server");
+    let mut outcome = Outcome::new("57P01, idle connections closed by the server");
     for _ in 0..50 {
         close_connections(&sql).await;
-        until(async || world.proxy.open() == 0).await;
+        until(async || world.proxy.open_connections() == 0).await;
         let answer = outcome.answer(world.api.get("/tasks").by(&world.ada).send()).await;
-        outcome.found(i64::from(answer.body == json!([])));
+        outcome.record_writes(i64::from(answer.body == json!([])));
     }
     outcome.resent = world.proxy.statements() - before - 50;
     outcome

@@ -69,7 +69,7 @@ impl World {
             let answer =
                 outcome.answer(api.post("/tasks").by(&self.ada).json(&json!({ "title": title }))).await;
             if answer.status == 201 {
-                outcome.found(count(&sql, &format!("tasks WHERE title = '{title}'")).await);
+                outcome.record_writes(count(&sql, &format!("tasks WHERE title = '{title}'")).await);
             }
             outcome
         });

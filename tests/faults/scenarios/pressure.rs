@@ -48,7 +48,7 @@ async fn full(fault: &str, database: &str, url: &str, state: &str) -> Outcome {
     assert!(error.code().is_some_and(|code| code.code().contains(state)), "{error:?}");
 
     let api = api(proxy.url(), 4);
-    let mut outcome = Outcome::of(fault);
+    let mut outcome = Outcome::new(fault);
     outcome.answer(api.get("/tasks").by(&world.ada).send()).await;
     assert_eq!(proxy.connections(), 2, "{fault}: one retry is expected");
     assert_eq!(proxy.statements(), 0);
@@ -74,7 +74,7 @@ pub async fn statement_timeout() -> Outcome {
     let sql = world.sql().await;
     sql.batch_execute("SET statement_timeout = 0; BEGIN; LOCK TABLE tasks").await.unwrap();
     let before = world.proxy.statements();
-    let mut outcome = Outcome::of("57014, the role's statement_timeout");
+    let mut outcome = Outcome::new("57014, the role's statement_timeout");
     outcome.answer(world.api.get("/tasks").by(&world.ada).send()).await;
     outcome.answer(world.api.post("/tasks").by(&world.ada).json(&json!({ "title": "late" }))).await;
     outcome.resent = world.proxy.statements() - before - 2;
@@ -132,9 +132,9 @@ async fn collision(
     };
     collide(&other, &observer, &mut send).await;
     let (answer, took) = request.unwrap().await.unwrap();
-    let mut outcome = Outcome::of(fault);
-    outcome.note(answer.status, took);
-    outcome.found(count(&observer, "tasks WHERE title = 'after'").await);
+    let mut outcome = Outcome::new(fault);
+    outcome.record(answer.status, took);
+    outcome.record_writes(count(&observer, "tasks WHERE title = 'after'").await);
     outcome.resent = world.proxy.statements() - before - 1;
     outcome
 }
@@ -151,8 +151,8 @@ pub async fn user_deleted_meanwhile() -> Outcome {
     other.batch_execute("COMMIT").await.unwrap();
     let (answer, took) = request.await.unwrap();
     assert_eq!((answer.status, answer.code()), (401, "invalid_token"));
-    let mut outcome = Outcome::of("23503, the user is deleted meanwhile");
-    outcome.note(answer.status, took);
+    let mut outcome = Outcome::new("23503, the user is deleted meanwhile");
+    outcome.record(answer.status, took);
     outcome.resent = world.proxy.statements() - before - 1;
     assert_eq!(count(&observer, "tasks").await, 0);
     outcome
@@ -173,8 +173,8 @@ pub async fn email_taken_meanwhile() -> Outcome {
     other.batch_execute("COMMIT").await.unwrap();
     let (answer, took) = request.await.unwrap();
     assert_eq!((answer.status, answer.code()), (409, "email_taken"));
-    let mut outcome = Outcome::of("23505, the e-mail is taken meanwhile");
-    outcome.note(answer.status, took);
+    let mut outcome = Outcome::new("23505, the e-mail is taken meanwhile");
+    outcome.record(answer.status, took);
     outcome.resent = (world.proxy.statements() - before).saturating_sub(2);
     assert_eq!(count(&observer, "users WHERE email = 'grace@example.com'").await, 1);
     outcome
@@ -187,12 +187,12 @@ pub async fn round_trips(way: impl AsyncFnOnce(&str) -> Proxy) -> Vec<(&'static 
     let World { api, ada, proxy, .. } = &world;
     let task = api.task(ada, &json!({ "title": "x" })).await;
     let credentials = |email: &str| json!({ "email": email, "password": kit::PASSWORD });
-    let mut turns = proxy.turns();
+    let mut turns = proxy.round_trips();
     let mut trips = Vec::new();
     let mut note = |what, status, expected| {
         assert_eq!(status, expected, "{what}");
-        trips.push((what, proxy.turns() - turns));
-        turns = proxy.turns();
+        trips.push((what, proxy.round_trips() - turns));
+        turns = proxy.round_trips();
     };
     let api: &Api = api;
     note("GET /tasks", api.get("/tasks").by(ada).send().await.status, 200);

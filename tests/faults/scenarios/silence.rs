@@ -14,18 +14,18 @@ pub async fn black_hole() -> Outcome {
     let before = world.proxy.statements();
     let connections = world.proxy.connections();
     world.proxy.black_hole();
-    let mut outcome = Outcome::of("black hole, on an open connection and on a new one");
+    let mut outcome = Outcome::new("black hole, on an open connection and on a new one");
     let list = spawn(world.api.get("/tasks").by(&world.ada).send());
     let create = world.api.post("/tasks").by(&world.ada);
     let create = spawn(async move { create.json(&json!({ "title": "into the hole" })).await });
     for request in [list, create] {
         let (answer, took) = request.await.unwrap();
         assert_eq!(answer.status, 503, "{answer:?}");
-        outcome.note(answer.status, took);
+        outcome.record(answer.status, took);
     }
     assert!(world.proxy.connections() > connections, "the second request needed no connection");
 
-    world.proxy.pass();
+    world.proxy.restore();
     let connections = world.proxy.connections();
     let healed = Instant::now();
     for number in 0..4 {
@@ -33,7 +33,7 @@ pub async fn black_hole() -> Outcome {
         let answer = outcome.answer(world.api.post("/tasks").by(&world.ada).json(&task)).await;
         assert_eq!(answer.status, 201, "{answer:?}");
         let sql = world.sql().await;
-        outcome.found(count(&sql, &format!("tasks WHERE title = 'after {number}'")).await);
+        outcome.record_writes(count(&sql, &format!("tasks WHERE title = 'after {number}'")).await);
     }
     assert!(
         healed.elapsed() < Duration::from_secs(5),

@@ -23,7 +23,7 @@ pub async fn restarted() -> Outcome {
     let _ = connection.await;
 
     let mut world = World::on(&url).await;
-    let mut outcome = Outcome::of("database stopped, and started again after 2 s");
+    let mut outcome = Outcome::new("database stopped, and started again after 2 s");
     world.crowd(&world.api, 12, &mut outcome).await;
     assert_eq!(outcome.succeeded, 12, "{outcome:?}");
     sql(&url).await.batch_execute("DELETE FROM tasks").await.unwrap();
@@ -32,7 +32,7 @@ pub async fn restarted() -> Outcome {
     let start = async {
         sleep(Duration::from_secs(2)).await;
         let server = Server::start(&data, false, None).await.unwrap();
-        world.proxy.lead_to(&server.url("todo"));
+        world.proxy.set_target(&server.url("todo"));
         server
     };
     let api = &world.api;
@@ -65,7 +65,7 @@ pub async fn crashed() -> Outcome {
     let durable = format!("ALTER DATABASE {} SET synchronous_commit = on", kit::MIGRATED);
     sql(&url).await.batch_execute(&durable).await.unwrap();
     let world = World::on(&url).await;
-    let mut outcome = Outcome::of("57P02, PostgreSQL crashes and recovers");
+    let mut outcome = Outcome::new("57P02, PostgreSQL crashes and recovers");
     let mut resent = 0;
     for _ in 0..3 {
         let victim = world.sql().await;

@@ -20,13 +20,13 @@ const REQUESTS: usize = 12;
 pub async fn refused() -> Outcome {
     let world = World::new().await;
     world.proxy.refuse().await;
-    wakes("connections refused for 3 s", &world, ASLEEP, || world.proxy.pass()).await
+    wakes("connections refused for 3 s", &world, ASLEEP, || world.proxy.restore()).await
 }
 
 pub async fn closed() -> Outcome {
     let world = World::new().await;
     world.proxy.close_new();
-    wakes("connections closed before a word, for 3 s", &world, ASLEEP, || world.proxy.pass()).await
+    wakes("connections closed before a word, for 3 s", &world, ASLEEP, || world.proxy.restore()).await
 }
 
 /// A server that waits for its sessions to end before it shuts down accepts no others.
@@ -43,9 +43,9 @@ pub async fn starting_or_stopping() -> Outcome {
         error().await.is_some_and(|error| error.code().is_some_and(|code| code.code() == "57P03"))
     })
     .await;
-    world.proxy.lead_to(&url);
+    world.proxy.set_target(&url);
     wakes("57P03, the server is starting up or shutting down, for 3 s", &world, ASLEEP, || {
-        world.proxy.lead_to(&world.database);
+        world.proxy.set_target(&world.database);
     })
     .await
 }
@@ -65,22 +65,22 @@ pub async fn supavisor_without_database() -> Outcome {
 
 async fn passing(whose: &str, state: &str, message: &str) -> Outcome {
     let world = World::new().await;
-    world.proxy.lead_to(&says(state, message).await);
+    world.proxy.set_target(&says(state, message).await);
     let fault = format!("{whose} {state} \"{message}\" for 3 s");
-    wakes(&fault, &world, ASLEEP, || world.proxy.lead_to(&world.database)).await
+    wakes(&fault, &world, ASLEEP, || world.proxy.set_target(&world.database)).await
 }
 
 /// A server that resumes may refuse connections, as here, or be silent, as in [`resumed_in_silence`].
 pub async fn resumed() -> Outcome {
     let world = World::new().await;
     world.proxy.refuse().await;
-    wakes("connections refused for 15 s", &world, PAUSED, || world.proxy.pass()).await
+    wakes("connections refused for 15 s", &world, PAUSED, || world.proxy.restore()).await
 }
 
 pub async fn resumed_in_silence() -> Outcome {
     let world = World::new().await;
     world.proxy.black_hole();
-    wakes("a server that says nothing for 15 s", &world, PAUSED, || world.proxy.pass()).await
+    wakes("a server that says nothing for 15 s", &world, PAUSED, || world.proxy.restore()).await
 }
 
 /// PgBouncer is configured to reconnect once a second (docs/operations.md).
@@ -91,11 +91,11 @@ pub async fn refused_behind_pgbouncer() -> Outcome {
     let world = World::through(Proxy::start(pgbouncer.url()).await, &database).await;
     behind.refuse().await;
     behind.cut(Cut::Fin);
-    super::until(async || behind.open() == 0).await;
-    let mut outcome = Outcome::of("connections refused for 3 s behind PgBouncer");
+    super::until(async || behind.open_connections() == 0).await;
+    let mut outcome = Outcome::new("connections refused for 3 s behind PgBouncer");
     let waking = async {
         sleep(ASLEEP).await;
-        behind.pass();
+        behind.restore();
     };
     tokio::join!(world.crowd(&world.api, REQUESTS, &mut outcome), waking);
     assert!(outcome.slowest > ASLEEP, "it was awake: {outcome:?}");
@@ -103,7 +103,7 @@ pub async fn refused_behind_pgbouncer() -> Outcome {
 }
 
 async fn wakes(fault: &str, world: &World, asleep: Duration, wake: impl FnOnce()) -> Outcome {
-    let mut outcome = Outcome::of(fault);
+    let mut outcome = Outcome::new(fault);
     let before = world.proxy.statements();
     let api = world.cold();
     let waking = async {
@@ -120,7 +120,7 @@ async fn wakes(fault: &str, world: &World, asleep: Duration, wake: impl FnOnce()
 async fn fails_at_once(fault: &str, url: &str) -> Outcome {
     let healthy = World::new().await;
     let proxy = Proxy::start(url).await;
-    let mut outcome = Outcome::of(fault);
+    let mut outcome = Outcome::new(fault);
     outcome.answer(api(proxy.url(), 4).get("/tasks").by(&healthy.ada).send()).await;
     assert_eq!(proxy.connections(), 1, "{fault}: one connection is expected");
     outcome
@@ -192,7 +192,7 @@ pub async fn crowded(whose: &str, message: &str) -> Outcome {
     let world = World::new().await;
     let proxy = Proxy::start(&says("XX000", message).await).await;
     let api = api(proxy.url(), 4);
-    let mut outcome = Outcome::of(format!("{whose} XX000 \"{message}\""));
+    let mut outcome = Outcome::new(format!("{whose} XX000 \"{message}\""));
     outcome.answer(api.get("/tasks").by(&world.ada).send()).await;
     assert_eq!((proxy.connections(), outcome.unavailable), (2, 1), "{outcome:?}");
     outcome

@@ -1,18 +1,16 @@
-//! Sends every event of `events/` to the binaries of a build, and compares the statuses of their answers with those
-//! that `events/expected.json` has:
+//! Sends every event in `events/` to the binaries of a build, and compares the statuses with `events/expected.json`:
 //!
 //! ```sh
 //! cargo run -p tests --example events -- .aws-sam/build     # or target/lambda, as cargo-lambda builds it
 //! ```
 //!
-//! They work on the database that `DATABASE_URL` names, which must be migrated and on this machine, such as that of
-//! `cargo dev`, or else on a temporary one. Before each event the demo user is made anew, and the user that events sign
-//! up is deleted; others are left alone.
-//! The functions get the rest of the environment too.
+//! The functions use the database in `DATABASE_URL`, which must be migrated and on this machine, for example that of
+//! `cargo dev`. Without it they use a temporary one. Before each event the demo user is reset, and the user that an
+//! event signs up is deleted. The functions inherit the environment.
 
 #![expect(
     clippy::indexing_slicing,
-    reason = "a name that JSON lacks gives null, and every event has a status to expect"
+    reason = "a missing JSON member is null, and every event has an expected status"
 )]
 
 use std::{collections::BTreeMap, env, error::Error, path::Path, process::ExitCode};
@@ -23,18 +21,20 @@ use kit::{Function, events};
 async fn main() -> ExitCode {
     match run().await {
         Ok(wrong) if wrong.is_empty() => {
-            println!("{} events answered as expected", events::all().len());
+            println!("{} events have the expected status", events::all().len());
             return ExitCode::SUCCESS;
         }
-        Ok(wrong) => println!("{} events answered otherwise:\n{}", wrong.len(), wrong.join("\n")),
+        Ok(wrong) => println!("{} events failed:\n{}", wrong.len(), wrong.join("\n")),
         Err(error) => eprintln!("error: {error}"),
     }
     ExitCode::FAILURE
 }
 
-/// The events that were not answered as expected, and how they were.
+/// Returns a line for each event without the expected status.
 async fn run() -> Result<Vec<String>, Box<dyn Error>> {
-    let folder = env::args_os().nth(1).ok_or("name the folder of the build, for example .aws-sam/build")?;
+    let folder = env::args_os()
+        .nth(1)
+        .ok_or("the argument is missing: give the folder of the build, for example .aws-sam/build")?;
     let (url, variables) = events::environment().await?;
     let variables: Vec<_> = variables.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
 
@@ -48,7 +48,7 @@ async fn run() -> Result<Vec<String>, Box<dyn Error>> {
     for (name, events) in functions {
         let binary = Path::new(&folder).join(&name).join("bootstrap");
         if !binary.exists() {
-            return Err(format!("there is no {}: build it first, with `sam build`", binary.display()).into());
+            return Err(format!("{} does not exist: build it with `sam build`", binary.display()).into());
         }
         let mut function = Function::start(&binary, &variables).await;
         let before = wrong.len();
@@ -62,7 +62,7 @@ async fn run() -> Result<Vec<String>, Box<dyn Error>> {
                 Err(failure) => wrong.push(format!("{name}: {failure}")),
             }
         }
-        println!("{name}: {} of {} events", events.len() - (wrong.len() - before), events.len());
+        println!("{name}: {} of {} events succeeded", events.len() - (wrong.len() - before), events.len());
     }
     Ok(wrong)
 }

@@ -1,6 +1,6 @@
-//! A function for this crate's own tests: does what the event's `do` says.
+//! A function for the kit's own tests. The event's `do` selects its behaviour.
 
-#![expect(clippy::indexing_slicing, reason = "a name that JSON lacks gives null")]
+#![expect(clippy::indexing_slicing, reason = "a missing JSON member is null")]
 
 use lambda_runtime::{Error, LambdaEvent, run, service_fn};
 use serde_json::{Value, json};
@@ -16,9 +16,9 @@ async fn main() -> Result<(), Error> {
 
 async fn handle(LambdaEvent { payload, context }: LambdaEvent<Value>) -> Result<Value, Error> {
     match payload["do"].as_str() {
-        Some("fail") => Err("as asked".into()),
+        Some("fail") => Err("as requested".into()),
         Some("exit") => {
-            println!("going");
+            println!("exiting");
             std::process::exit(3)
         }
         Some("log") => {

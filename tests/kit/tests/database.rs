@@ -1,4 +1,4 @@
-//! Each of these tests has a runtime of its own, and they share one server.
+//! Tests of `database()` and `Proxy`. Each test has its own runtime, and all share one server.
 
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ async fn connect(url: &str) -> Client {
 }
 
 #[tokio::test]
-async fn a_database_is_migrated_and_nobody_elses() {
+async fn each_database_is_migrated_and_separate() {
     let (one, other) = (kit::database().await, kit::database().await);
     assert_ne!(one, other);
     let (one, other) = (connect(&one).await, connect(&other).await);
@@ -28,7 +28,7 @@ fn the_server_outlives_the_runtime_that_started_it() {
 }
 
 #[tokio::test]
-async fn many_at_once_do_not_get_in_each_others_way_and_are_quick() {
+async fn databases_are_created_concurrently_and_fast() {
     kit::database().await;
     let start = Instant::now();
     let made: Vec<_> = (0..16).map(|_| tokio::spawn(kit::database())).collect();
@@ -37,8 +37,8 @@ async fn many_at_once_do_not_get_in_each_others_way_and_are_quick() {
         urls.push(url.await.unwrap());
     }
     let each = start.elapsed() / 16;
-    println!("{each:?} each");
-    // About 50 ms; the rest is for a busy machine.
+    println!("{each:?} for each database");
+    // Usually about 50 ms. The limit allows for a busy machine.
     assert!(each < Duration::from_millis(500), "{each:?}");
     urls.sort();
     urls.dedup();
@@ -46,7 +46,7 @@ async fn many_at_once_do_not_get_in_each_others_way_and_are_quick() {
 }
 
 #[tokio::test]
-async fn what_a_proxy_delays_does_not_come_too_early() {
+async fn a_proxy_never_delivers_before_its_delay() {
     const DELAY: Duration = Duration::from_millis(1);
     let proxy = kit::Proxy::start(&kit::database().await).await;
     let client = connect(proxy.url()).await;

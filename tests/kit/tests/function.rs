@@ -1,4 +1,4 @@
-//! Runs `examples/function.rs`, which `cargo test` builds along with the tests.
+//! Tests of `Function` with `examples/function.rs`, which `cargo test` builds too.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -13,7 +13,11 @@ async fn start() -> Function {
 fn example() -> PathBuf {
     let deps = std::env::current_exe().unwrap();
     let example = deps.ancestors().nth(2).unwrap().join("examples/function");
-    assert!(example.exists(), "build it first: cargo build -p tests --example function");
+    assert!(
+        example.exists(),
+        "{} does not exist: run cargo build -p tests --example function",
+        example.display()
+    );
     example
 }
 
@@ -28,45 +32,48 @@ async fn each_event_gets_its_own_answer() {
 }
 
 #[tokio::test]
-async fn an_answer_is_timed_from_the_sending_of_its_event() {
+async fn an_answer_is_timed_from_when_its_event_is_sent() {
     let mut function = start().await;
     function.init().await.unwrap();
-    let asked = Instant::now();
-    let (answer, took) = function.timed(json!({ "number": 1 }).to_string()).await.unwrap();
-    assert!(Duration::ZERO < took && took < asked.elapsed());
+    let started = Instant::now();
+    let (answer, took) = function.invoke_timed(json!({ "number": 1 }).to_string()).await.unwrap();
+    assert!(Duration::ZERO < took && took < started.elapsed());
     assert!(answer.starts_with(b"{\"echo\":{\"number\":1}"));
 }
 
 #[tokio::test]
-async fn a_failed_invocation_is_reported_and_the_function_lives_on() {
+async fn a_failed_invocation_is_reported_and_the_next_succeeds() {
     let mut function = start().await;
     let failure = function.invoke(&json!({ "do": "fail" })).await.unwrap_err();
-    assert!(matches!(&failure, Failure::Error(error) if error["errorMessage"] == "as asked"), "{failure}");
+    assert!(
+        matches!(&failure, Failure::Error(error) if error["errorMessage"] == "as requested"),
+        "{failure}"
+    );
     function.invoke(&json!({})).await.unwrap();
 }
 
 #[tokio::test]
-async fn a_function_that_ends_is_reported_with_its_status_and_output() {
+async fn an_exit_is_reported_with_its_status_and_output() {
     let mut function = start().await;
     match function.invoke(&json!({ "do": "exit" })).await {
         Err(Failure::Ended(status, output)) => {
             assert_eq!(status.code(), Some(3));
-            assert_eq!(output, "going\n");
+            assert_eq!(output, "exiting\n");
         }
         other => panic!("{other:?}"),
     }
-    assert_eq!(function.output(), "going\n");
+    assert_eq!(function.output(), "exiting\n");
 }
 
 #[tokio::test]
-async fn a_function_that_refuses_to_start_is_reported_with_its_words() {
+async fn a_failed_start_is_reported_with_its_output() {
     let mut function = Function::start(example(), &[]).await;
     let failure = function.init().await.unwrap_err();
     assert!(matches!(&failure, Failure::Ended(_, output) if output == "GREETING is not set\n"), "{failure}");
 }
 
 #[tokio::test]
-async fn the_environment_is_lambdas_and_what_was_given_and_nothing_of_the_tests_own() {
+async fn a_function_gets_the_variables_of_lambda_and_the_test_only() {
     let mut function = start().await;
     assert!(function.init().await.unwrap().as_secs() < 30);
     let env = function.invoke(&json!({ "do": "env" })).await.unwrap();
@@ -100,7 +107,7 @@ async fn a_dropped_function_is_killed() {
 }
 
 #[test]
-fn secrets_and_what_was_sent_are_indiscreet_and_what_a_request_cost_is_not() {
+fn lines_with_secrets_or_request_data_are_found() {
     for line in [
         "no such user: ada@example.com",
         "email=ada%40example.com",
@@ -110,15 +117,15 @@ fn secrets_and_what_was_sent_are_indiscreet_and_what_a_request_cost_is_not() {
         r#"{"fields":{"message":"body {\"title\":\"Buy milk\"}"}}"#,
         "the password is correct horse battery staple",
     ] {
-        assert_eq!(log::indiscreet(&format!("fine\n{line}\n")), [line]);
+        assert_eq!(log::lines_with_secrets(&format!("fine\n{line}\n")), [line]);
     }
     let answered =
         r#"{"request_id":"JKJaXmPLvHcESHA=","route":"/tasks/{id}","user_id":"019bc000-0000-7000"}"#;
-    assert_eq!(log::indiscreet(answered), [""; 0]);
+    assert_eq!(log::lines_with_secrets(answered), [""; 0]);
 }
 
 #[tokio::test]
-#[should_panic(expected = "the function logged")]
+#[should_panic(expected = "the function logged secrets")]
 async fn a_function_that_logs_an_email_fails_its_test() {
     let mut function = start().await;
     function.invoke(&json!({ "do": "log", "text": "ada@example.com" })).await.unwrap();

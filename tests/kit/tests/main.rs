@@ -1,4 +1,4 @@
-//! The tests of the kit itself.
+//! Tests of the kit.
 
 #![cfg(test)]
 
