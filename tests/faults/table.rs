@@ -4,8 +4,8 @@
 //! cargo run -p tests --example faults
 //! ```
 //!
-//! It needs PgBouncer (Debian's package is `pgbouncer`), and takes some minutes. Where something is lost or duplicated it
-//! panics.
+//! It needs PgBouncer (Debian's package is `pgbouncer`), and takes some minutes. It panics if something is lost or
+//! duplicated.
 
 #![expect(
     clippy::indexing_slicing,

@@ -10,8 +10,8 @@ use tokio_postgres::error::{DbError, SqlState};
 pub enum Error {
     /// No PostgreSQL is installed and none could be downloaded.
     #[error(
-        "PostgreSQL {minimum} or newer was not found on this machine and could not be downloaded from {archive} ({cause}): \
-         install it (`apt install postgresql`, `brew install postgresql`) or set DATABASE_URL"
+        "PostgreSQL {minimum} or newer was not found on this machine and could not be downloaded from {archive} \
+         ({cause}): install it (`apt install postgresql`, `brew install postgresql`) or set DATABASE_URL"
     )]
     NotInstalled {
         /// The oldest supported major version.
