@@ -189,7 +189,8 @@ async fn prepare_and_serve(
         dev_postgres::migrate(&mut client).await?;
     } else {
         eprintln!(
-            "note: the database is not on this machine, so no migrations were applied: run `cargo dev migrate` to apply them"
+            "note: the database is not on this machine, so no migrations were applied: \
+             run `cargo dev migrate` to apply them"
         );
     }
     if arguments.seed {
@@ -217,7 +218,8 @@ async fn set_client_ip(ConnectInfo(peer): ConnectInfo<SocketAddr>, mut request: 
 async fn connect(database: &Database) -> Result<tokio_postgres::Client, Error> {
     shared::db::connect(database).await.map_err(|error| {
         format!(
-            "the database {database} cannot be used ({error}): correct DATABASE_URL, or unset it and cargo dev starts a database"
+            "the database {database} cannot be used ({error}): correct DATABASE_URL, \
+             or unset it and cargo dev starts a database"
         )
         .into()
     })

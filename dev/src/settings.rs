@@ -43,7 +43,11 @@ pub fn set_defaults(config: &mut Config, folder: &Path) -> Result<(), Error> {
     if config.get("JWT_SECRET").is_none() {
         let file = dev_postgres::prepare(folder)?.join("jwt_secret");
         let secret = stored_secret(&file).map_err(|error| {
-            format!("the generated JWT_SECRET cannot be stored in {} ({error}): set JWT_SECRET, or choose another folder with --data", file.display())
+            format!(
+                "the generated JWT_SECRET cannot be stored in {} ({error}): set JWT_SECRET, \
+                 or choose another folder with --data",
+                file.display()
+            )
         })?;
         config.set_default("JWT_SECRET", &secret);
     }
@@ -73,8 +77,8 @@ fn write(file: &Path, text: &str) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Writes `env.json` for `sam local --env-vars` and returns its path. It has the local database's URL with the host name
-/// that containers use, and the secret that signed the tokens in `events/`.
+/// Writes `env.json` for `sam local --env-vars` and returns its path. It has the local database's URL with the host
+/// name that containers use, and the secret that signed the tokens in `events/`.
 pub fn write_env_json(folder: &Path, local_url: &str) -> Result<PathBuf, Error> {
     let variables = json!({
         "DATABASE_URL": local_url.replace("@127.0.0.1:", "@host.docker.internal:"),
@@ -114,7 +118,10 @@ impl Settings {
                     "port {port} of {host} is in use: stop the program that uses it, or choose another port: \
                      PORT=8001 cargo dev"
                 ),
-                _ => format!("cannot listen on port {port} of {host} ({error}): set HOST to an address of this machine and PORT to a free port"),
+                _ => format!(
+                    "cannot listen on port {port} of {host} ({error}): \
+                     set HOST to an address of this machine and PORT to a free port"
+                ),
             }
             .into()
         })

@@ -9,8 +9,8 @@ use tokio::runtime::{Builder, Runtime};
 
 thread_local! {
     static FUNCTIONS: (Runtime, RefCell<Events>) = {
-        // The hook of libfuzzer-sys ends the process at every panic. This one does not: panics in lambda_http are answered
-        // with 400, and other caught panics with 500, which the check rejects.
+        // The hook of libfuzzer-sys ends the process at every panic. This one does not: panics in lambda_http are
+        // answered with 400, and other caught panics with 500, which the check rejects.
         panic::set_hook(Box::new(|panic| {
             if panic.location().is_some_and(|place| !place.file().contains("/registry/")) {
                 eprintln!("{panic}");

@@ -94,9 +94,9 @@ pub async fn seed(url: &str) {
     crate::execute(url, include_str!("../../events/seed.sql")).await.unwrap();
 }
 
-/// Returns the URL of the database, from `DATABASE_URL` or of a temporary one, and the variables for a function: those of
-/// this process, the URL, and the secret that signed the events' tokens. If `SSM_PARAMETER_PATH` is set, the function
-/// reads URL and secret from there instead.
+/// Returns the URL of the database, from `DATABASE_URL` or of a temporary one, and the variables for a function: those
+/// of this process, the URL, and the secret that signed the events' tokens. If `SSM_PARAMETER_PATH` is set, the
+/// function reads URL and secret from there instead.
 ///
 /// # Errors
 /// Fails if the database is on another machine (the demo user's password is public), or cannot be used.

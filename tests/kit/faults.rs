@@ -86,8 +86,8 @@ fn resent(function: &Function) -> u64 {
     function.request_logs().iter().filter_map(|line| line["resent"].as_u64()).sum()
 }
 
-/// Lambda freezes a function between requests, and SIGSTOP does it here. Closes the connection of the frozen function and
-/// sends it a request, 100 times.
+/// Closes the connection of a frozen function and sends it a request, 100 times. Lambda freezes a function between
+/// requests, and here SIGSTOP does it.
 pub async fn frozen(binary: &str, path: ConnectionPath, notice: CloseNotice) -> Outcome {
     let database = Database::start(path, 1).await;
     let proxy = Proxy::start(&database.url).await;

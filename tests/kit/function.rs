@@ -100,8 +100,8 @@ impl fmt::Display for Failure {
 impl std::error::Error for Failure {}
 
 impl Function {
-    /// Starts the binary with these variables and those that Lambda sets. The log level is TRACE by default. Dropping the
-    /// function checks its log for secrets.
+    /// Starts the binary with only these variables and those that Lambda sets. The log level is TRACE by default.
+    /// Dropping the function checks its log for secrets.
     ///
     /// # Panics
     /// Panics if the binary cannot be run.
@@ -192,8 +192,8 @@ impl Function {
         Ok(json(&self.invoke_timed(event.to_string()).await?.0))
     }
 
-    /// Like [`Function::invoke`]. Returns the answer's bytes and the time from sending the event to their arrival, which
-    /// Lambda bills.
+    /// Like [`Function::invoke`]. Returns the answer's bytes and the time from sending the event to their arrival, the
+    /// time that Lambda bills.
     ///
     /// # Errors
     /// See [`Function::invoke`].

@@ -1,4 +1,4 @@
-//! The checks of the fuzz targets in `fuzz/`. They panic if an answer is wrong. `tests/fuzz.rs` runs them on the corpus.
+//! The checks of the fuzz targets in `fuzz/`. They panic if a result is wrong. `tests/fuzz.rs` also runs them.
 
 use std::{collections::BTreeMap, pin::Pin, sync::LazyLock};
 

@@ -23,8 +23,8 @@ pub struct PgBouncer {
 }
 
 impl PgBouncer {
-    /// Starts PgBouncer in transaction mode in front of the database of this URL, with `pool_size` connections to it and
-    /// at most `clients` clients.
+    /// Starts PgBouncer in transaction mode in front of the database of this URL, with `pool_size` connections to it
+    /// and at most `clients` clients.
     ///
     /// # Panics
     /// Panics if PgBouncer is not installed (Debian's package is `pgbouncer`) or does not start. Its log is printed.

@@ -101,8 +101,8 @@ impl Proxy {
         self.network.state().target = target(url);
     }
 
-    /// Forwards everything again, without delay. A connection that was in a black hole stays lost: the next data from the
-    /// client are answered with RST.
+    /// Forwards everything again, without delay. A connection that was in a black hole stays lost: the next data from
+    /// the client are answered with RST.
     ///
     /// # Panics
     /// Panics if another program took the port while the proxy refused connections.
@@ -164,8 +164,8 @@ impl Proxy {
         link.is_some_and(|link| link.send(Command::Cut(how)).is_ok())
     }
 
-    /// Loses one answer: after `others` more requests, the server gets the next request, its answer is discarded, and the
-    /// connection is closed.
+    /// Loses one answer: after `others` more requests, the server gets the next request, its answer is discarded, and
+    /// the connection is closed.
     pub fn lose_answer(&self, others: usize, how: Cut) {
         self.network.state().answer_to_lose = Some((others, how));
     }

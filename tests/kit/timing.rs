@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-/// Panics if calls of some kind take another time than those of the first kind. Compares the medians of the ratios within
-/// each round, because the machine's load may change between rounds. Tries three times.
+/// Panics if calls of some kind take another time than those of the first kind. Compares the medians of the ratios
+/// within each round, because the machine's load may change between rounds. Tries three times.
 pub async fn assert_same_time<const N: usize>(
     name: &str,
     rounds: usize,

@@ -61,8 +61,8 @@ async fn start() -> Result<Tls, Box<dyn std::error::Error>> {
 }
 
 impl Tls {
-    /// Returns the database's URL with this host name and these parameters, in which `{authority}` stands for the path of
-    /// the authority's certificate.
+    /// Returns the database's URL with this host name and these parameters, in which `{authority}` stands for the path
+    /// of the authority's certificate.
     pub fn url(&self, host: &str, parameters: &str) -> String {
         let parameters = parameters.replace("{authority}", &self.authority.to_string_lossy());
         format!("{}?{parameters}", self.url.replace("127.0.0.1", host))

@@ -10,8 +10,8 @@ use tokio_postgres::error::{DbError, SqlState};
 pub enum Error {
     /// No PostgreSQL is installed and none could be downloaded.
     #[error(
-        "PostgreSQL {minimum} or newer was not found on this machine and could not be downloaded from {archive} ({cause}): \
-         install it (`apt install postgresql`, `brew install postgresql`) or set DATABASE_URL"
+        "PostgreSQL {minimum} or newer was not found on this machine and could not be downloaded from {archive} \
+         ({cause}): install it (`apt install postgresql`, `brew install postgresql`) or set DATABASE_URL"
     )]
     NotInstalled {
         /// The oldest supported major version.
@@ -114,9 +114,9 @@ pub enum Error {
         /// The process and its details.
         about: String,
     },
-    /// Another session held the migration lock until the timeout, and released it since.
-    #[error("another run held the migration lock and has released it now: run this again")]
-    LockHolderGone,
+    /// Another session held the migration lock until the timeout, and could not be found afterwards.
+    #[error("another session held the migration lock, and can no longer be found: run this again")]
+    LockHolderUnknown,
     /// A migration waited too long for a lock on a table.
     #[error(
         "the migrations failed: {step}: another transaction blocked it for {} s{blocker}: \

@@ -174,7 +174,7 @@ async fn explain_lock_error(client: &Client, error: tokio_postgres::Error) -> Er
         // QUERY_CANCELED: a statement_timeout that is shorter than the lock timeout.
         Some(SqlState::LOCK_NOT_AVAILABLE | SqlState::QUERY_CANCELED) => match lock_holder(client).await {
             Some(Session { pid, about }) => Error::Locked { pid, about },
-            None => Error::LockHolderGone,
+            None => Error::LockHolderUnknown,
         },
         // PgBouncer's message. Its SQLSTATE is not specific.
         _ if cause(&error).contains("transaction blocks not allowed") => {

@@ -157,7 +157,7 @@ impl Server {
                 .args(["-c", "unix_socket_directories="])
                 .args(["-c", "timezone=UTC", "-c", "log_timezone=UTC"])
                 .args(settings.iter().flat_map(|setting| ["-c", setting]))
-                // Its own process group, so that Ctrl-C in a terminal reaches only this process, which stops it cleanly.
+                // Own process group, so that Ctrl-C in a terminal reaches only this process, which stops it cleanly.
                 .process_group(0)
                 .stdin(Stdio::piped())
                 // The supervisor shares the lock, so that no other run starts before PostgreSQL has stopped.
