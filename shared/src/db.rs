@@ -131,7 +131,7 @@ impl Db {
     /// [`Error::Unavailable`] if there is no connection or the database cannot run it now; [`Error::Unanswered`] if the
     /// answer does not come in time; [`Error::Statement`] if PostgreSQL refuses the statement.
     pub async fn query_opt(&self, sql: &str, params: &[Param<'_>]) -> Result<Option<Row>, Error> {
-        let (row, _) = self.query_opt_resent(sql, params).await?;
+        let (row, _) = self.send(sql, params, Resend::Always, keep_first).await?;
         Ok(row)
     }
 

@@ -273,7 +273,7 @@ fn form(name: &str, value: &str) -> String {
 /// As API Gateway sends it: the path decoded, which lambda_http reads as a URL again. Without a look at what was asked
 /// for, `/tasks/{id}%00` would be the task of that id.
 #[tokio::test]
-async fn a_path_that_only_looks_like_a_tasks_once_it_is_cleaned_is_not_found_by_any_method() {
+async fn a_path_that_becomes_a_tasks_path_when_it_is_cleaned_is_not_found_by_any_method() {
     let api = Api::new(dev::api).await;
     let ada = api.user("ada").await;
     let task = api.task(&ada, &json!({ "title": "as it was" })).await;

@@ -53,7 +53,7 @@ async fn strangers() -> Strangers {
 }
 
 #[tokio::test]
-async fn another_users_a_missing_and_a_deleted_task_assert_same_answers_by_every_method() {
+async fn another_users_a_missing_and_a_deleted_task_get_the_same_answer_from_every_method() {
     let Strangers { api, ada, grace, theirs, ids } = strangers().await;
     for (method, end, body) in requests() {
         for (kind, id) in &ids {

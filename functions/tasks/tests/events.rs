@@ -166,9 +166,9 @@ async fn an_event_that_is_not_a_request_is_described_in_one_line_and_not_counted
         (json!({ "source": "serverless-plugin-warmup", "secret": secret }), "warm-up ping"),
         (json!({ "Records": [{ "eventSource": "aws:sqs", "body": secret }] }), "queue"),
         (json!({ "key1": secret }), "test event"),
-        (json!({}), "not known"),
-        (json!([1, 2]), "not known"),
-        (json!(null), "not known"),
+        (json!({}), "unknown event"),
+        (json!([1, 2]), "unknown event"),
+        (json!(null), "unknown event"),
     ];
     for (number, (event, what)) in foreign.iter().enumerate() {
         let answer = function.invoke(event).await.unwrap();
