@@ -4,7 +4,6 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
-use std::fmt;
 use std::net::Ipv4Addr;
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
@@ -70,34 +69,21 @@ enum Report {
 }
 
 /// The reason why there is no answer.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub enum Failure {
     /// The function reported that the invocation failed, with this error object.
+    #[error("the function reported {0}")]
     Error(Value),
     /// The function reported that it could not initialise, with this error object.
+    #[error("the function could not initialise: {0}")]
     InitError(Value),
     /// The process ended, with this status and output.
+    #[error("the function ended ({0}) with the output: {1}")]
     Ended(ExitStatus, String),
     /// The function called nothing for 30 s. It wrote this output.
+    #[error("the function did not answer within 30 s; its output: {0}")]
     Timeout(String),
 }
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Error(error) => write!(f, "the function reported {error}"),
-            Self::InitError(error) => write!(f, "the function could not initialise: {error}"),
-            Self::Ended(status, output) => {
-                write!(f, "the function ended ({status}) with the output: {output}")
-            }
-            Self::Timeout(output) => {
-                write!(f, "the function did not answer within 30 s; its output: {output}")
-            }
-        }
-    }
-}
-
-impl std::error::Error for Failure {}
 
 impl Function {
     /// Starts the binary with only these variables and those that Lambda sets. The log level is TRACE by default.
