@@ -18,7 +18,7 @@ const GROUPS: [(&str, &str, &str); 5] = [
 ];
 
 const WIDTH: f64 = 760.0;
-/// Where bars begin, and the length of a group's longest bar, which has its figure behind it.
+/// The start of the bars, and the length of a group's longest bar. Its figure stands behind it.
 const LEFT: f64 = 84.0;
 const LONGEST: f64 = 590.0;
 const BAR: f64 = 16.0;

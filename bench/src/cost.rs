@@ -1,4 +1,4 @@
-//! What AWS and Neon would bill. These are the prices of all pages: us-east-1, arm64, without free tiers, looked up in
+//! The costs that AWS and Neon would bill. These are the prices of all pages: us-east-1, arm64, without free tiers, looked up in
 //! November 2026.
 
 use crate::samples::Samples;

@@ -1,4 +1,4 @@
-//! What Linux says that a process has used.
+//! The CPU time and memory of a process, from Linux's /proc.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! What every function of serverless-todo uses.
+//! The crate that every function of serverless-todo uses.
 //!
 //! A function is a `router()` in its own crate and a `main.rs` that hands it to [`run`]:
 //!

@@ -1,3 +1,5 @@
+//! `GET /auth/me`.
+
 use jiff::Timestamp;
 use serde_json::json;
 

@@ -1,3 +1,5 @@
+//! `GET /tasks`: filters, order and pages.
+
 use serde_json::{Value, json};
 
 use kit::{Answer, Api, User};

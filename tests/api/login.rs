@@ -1,3 +1,5 @@
+//! `POST /auth/login`.
+
 use std::time::Instant;
 
 use serde_json::{Value, json};

@@ -1,3 +1,5 @@
+//! `POST /auth/signup`.
+
 use serde_json::{Value, json};
 
 use kit::{Api, PASSWORD};

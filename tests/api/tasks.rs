@@ -1,3 +1,5 @@
+//! Creating, reading, changing and deleting a task.
+
 use std::time::{Duration, Instant};
 
 use axum::http::Method;
