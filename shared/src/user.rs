@@ -20,7 +20,7 @@ pub struct User {
     pub id: Uuid,
     /// In lower case, at most 254 bytes.
     pub email: String,
-    /// As the user wrote it: 1 to 50 characters of `A-Z a-z 0-9 _ -`.
+    /// In the spelling of the user: 1 to 50 characters of `A-Z a-z 0-9 _ -`.
     pub username: Option<String>,
 }
 
