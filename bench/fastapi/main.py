@@ -1,4 +1,4 @@
-"""A todo backend on FastAPI, SQLModel, psycopg2, python-jose and passlib, on the tables of shared/migrations."""
+"""A todo backend on FastAPI, SQLModel, psycopg2, python-jose and passlib, on the tables of migrations."""
 
 import enum
 import os
