@@ -1,5 +1,7 @@
 //! `cargo dev`: serves the whole API and the example page on one port, and runs a PostgreSQL server.
 
+mod page;
+mod server;
 mod settings;
 
 use std::{
@@ -10,19 +12,13 @@ use std::{
     process::ExitCode,
 };
 
-use axum::{
-    Router,
-    extract::{ConnectInfo, Request},
-    middleware,
-};
 use clap::{Parser, Subcommand};
 use dev_postgres::{Bridge, Server};
-use shared::{Config, db::Database, extract::ClientIp, telemetry, with_middleware};
+use shared::{Config, db::Database};
 use tokio::{
     net::TcpListener,
     signal::unix::{SignalKind, signal},
 };
-use tower_http::services::ServeDir;
 use uuid::Uuid;
 
 use crate::settings::Settings;
@@ -197,21 +193,10 @@ async fn prepare_and_serve(
         seed(&database, &client).await?;
     }
     drop(client);
-    // Requests that match no route of the API get the files of the example page.
-    let page = ServeDir::new(repository().join("examples/web"));
-    let page = page.call_fallback_on_method_not_allowed(true).fallback(Router::new());
-    let routes = dev::routes(&config)?.fallback_service(page);
-    let api = with_middleware(routes, settings.cors, telemetry::to_terminal)
-        .layer(middleware::map_request(set_client_ip));
+    let page = page::routes(repository().join("examples/web"));
+    let server = server::Server::new(dev::routes(&config)?.fallback_service(page), settings.cors);
     welcome(listener.local_addr()?, &local_url.unwrap_or_else(|| database.to_string()), &sam)?;
-    axum::serve(listener, api.into_make_service_with_connect_info::<SocketAddr>()).await?;
-    Ok(())
-}
-
-/// Sets the client IP, which API Gateway provides in production.
-async fn set_client_ip(ConnectInfo(peer): ConnectInfo<SocketAddr>, mut request: Request) -> Request {
-    request.extensions_mut().insert(ClientIp(peer.ip()));
-    request
+    match server.serve(listener).await {}
 }
 
 /// Opens one connection, so that an unusable database is reported before the server starts.

@@ -7,8 +7,10 @@
 
 use std::sync::Arc;
 
+use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::Response;
+use lambda_http::request::RequestContext;
 use url::Url;
 
 use crate::{Config, config};
@@ -50,13 +52,25 @@ impl Cors {
         Ok(Self { origins: origins.collect::<Result<_, _>>()? })
     }
 
+    /// True if a page sent the request whose origin is neither allowed nor the request's own host. `null`, the origin of
+    /// pages that hide theirs, is nobody's. Programs that are no browsers send no origin.
+    pub(crate) fn is_foreign(&self, request: &Request) -> bool {
+        let mut origins = request.headers().get_all(header::ORIGIN).iter();
+        let Some(origin) = origins.next() else { return false };
+        let is_one = origins.next().is_none() && origin != "null";
+        !is_one || self.find(origin).is_none() && !is_own(origin, request)
+    }
+
+    /// Returns the allowed origin, or the `*`, that this one matches.
+    fn find(&self, origin: &HeaderValue) -> Option<&HeaderValue> {
+        self.origins.iter().find(|allowed| *allowed == "*" || *allowed == origin)
+    }
+
     /// Compares the request's origin with the allowed ones.
     pub(crate) fn check(&self, method: &Method, request: &HeaderMap) -> CorsHeaders {
-        let origin = request.get(header::ORIGIN);
-        let is_allowed = |allowed: &&HeaderValue| **allowed == "*" || Some(*allowed) == origin;
         CorsHeaders {
             varies: !self.origins.is_empty(),
-            allow_origin: origin.and_then(|_| self.origins.iter().find(is_allowed)).cloned(),
+            allow_origin: request.get(header::ORIGIN).and_then(|origin| self.find(origin)).cloned(),
             is_preflight: method == Method::OPTIONS
                 && request.contains_key(header::ACCESS_CONTROL_REQUEST_METHOD),
         }
@@ -97,6 +111,20 @@ impl CorsHeaders {
             headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSE_HEADERS);
         }
     }
+}
+
+/// True if the origin is the host that the request was sent to: API Gateway's `domainName`, or `Host`, which no page can set.
+fn is_own(origin: &HeaderValue, request: &Request) -> bool {
+    let origin = origin.to_str().unwrap_or_default();
+    let Some(authority) = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://")) else {
+        return false;
+    };
+    let domain_name = match request.extensions().get() {
+        Some(RequestContext::ApiGatewayV2(context)) => context.domain_name.as_deref(),
+        _ => None,
+    };
+    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
+    [domain_name, host].into_iter().flatten().any(|own| own.eq_ignore_ascii_case(authority))
 }
 
 /// True if a browser would send exactly this text as the `Origin` of a page. Neither browsers nor API Gateway know a star

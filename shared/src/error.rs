@@ -6,12 +6,14 @@
 //!
 //! | status | reason |
 //! |---|---|
-//! | 400 | the request cannot be read, or its body is not JSON |
+//! | 400 | the request cannot be read, or its body is not JSON in UTF-8 |
 //! | 401 | the token, or the e-mail and password, are not valid |
+//! | 403 | a page of another origin sent a form |
 //! | 404 | no such path, or the caller has no such task |
 //! | 405 | the path has other methods, named in `Allow` |
+//! | 408 | the body did not arrive in time (`cargo dev`) |
 //! | 409 | the e-mail or username is taken |
-//! | 413, 415 | the body is over 64 KiB, or is not declared as JSON |
+//! | 413, 415 | the body is over 64 KiB, or is not declared as JSON, or is compressed |
 //! | 422 | the body or the query is well formed, but has invalid fields, which are all named |
 //! | 429 | too many attempts to log in or sign up |
 //! | 503 | the database cannot be reached or does not answer in time |
@@ -39,6 +41,8 @@ pub enum Error {
     EmptyBody,
     /// 400: the body could not be read to its end.
     UnreadableBody,
+    /// 400: the body is not UTF-8.
+    NotUtf8,
     /// 400: not JSON, at this line and column.
     MalformedJson {
         /// Counted from 1.
@@ -46,18 +50,22 @@ pub enum Error {
         /// Counted from 1, in bytes.
         column: usize,
     },
-    /// 400: an object of the body has two members of one name.
+    /// 400: an object of the body has two members of one name, or a form two fields.
     DuplicateKey,
     /// 401: no valid token. One answer for every reason.
     InvalidToken,
     /// 401: the e-mail or the password is wrong. One answer for both.
     InvalidCredentials,
+    /// 403: a page of another origin sent a form.
+    ForeignOrigin,
     /// 404: no such path.
     NotFound,
     /// 404: the caller has no such task.
     TaskNotFound,
     /// 405.
     MethodNotAllowed,
+    /// 408: the body did not arrive in time. API Gateway waits for it before it calls a function.
+    RequestTimeout,
     /// 409.
     EmailTaken,
     /// 409.
@@ -66,6 +74,8 @@ pub enum Error {
     BodyTooLarge,
     /// 415.
     NotJson,
+    /// 415: the body is compressed.
+    ContentEncoding,
     /// 422: the invalid fields.
     Invalid(ValidationErrors),
     /// 422: the tasks do not fit in one answer.
@@ -105,10 +115,11 @@ impl Error {
             Self::MalformedRequest => {
                 (StatusCode::BAD_REQUEST, "malformed_request", "The request could not be read")
             }
-            Self::EmptyBody => (StatusCode::BAD_REQUEST, "empty_body", "The request needs a JSON body"),
+            Self::EmptyBody => (StatusCode::BAD_REQUEST, "empty_body", "The request needs a body"),
             Self::UnreadableBody => {
                 (StatusCode::BAD_REQUEST, "unreadable_body", "The request body could not be read")
             }
+            Self::NotUtf8 => (StatusCode::BAD_REQUEST, "not_utf8", "The request body is not in UTF-8"),
             Self::MalformedJson { line, column } => {
                 let sentence = format!("The request body is not valid JSON (line {line}, column {column})");
                 let detail = Detail::Sentence(sentence.into());
@@ -125,11 +136,21 @@ impl Error {
             Self::InvalidCredentials => {
                 (StatusCode::UNAUTHORIZED, "invalid_credentials", "Incorrect email or password")
             }
+            Self::ForeignOrigin => (
+                StatusCode::FORBIDDEN,
+                "foreign_origin",
+                "Pages of this origin may not send forms: send JSON, or have the origin allowed",
+            ),
             Self::NotFound => (StatusCode::NOT_FOUND, "not_found", "Not found"),
             Self::TaskNotFound => (StatusCode::NOT_FOUND, "task_not_found", "Task not found"),
             Self::MethodNotAllowed => {
                 (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "Method not allowed")
             }
+            Self::RequestTimeout => (
+                StatusCode::REQUEST_TIMEOUT,
+                "request_timeout",
+                "The request body did not arrive in time, please try again",
+            ),
             Self::EmailTaken => (StatusCode::CONFLICT, "email_taken", "Email already registered"),
             Self::UsernameTaken => (StatusCode::CONFLICT, "username_taken", "Username already taken"),
             Self::BodyTooLarge => {
@@ -139,6 +160,11 @@ impl Error {
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 "not_json",
                 "The request body must be sent as Content-Type: application/json",
+            ),
+            Self::ContentEncoding => (
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "content_encoding",
+                "The request body must be sent without Content-Encoding (gzip, deflate, br and others)",
             ),
             Self::Invalid(fields) => {
                 let detail = Detail::Fields(Cow::Borrowed(fields));
@@ -198,6 +224,10 @@ impl IntoResponse for Error {
         match self {
             Self::InvalidToken | Self::InvalidCredentials => {
                 headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            }
+            // RFC 9110 §12.5.3: what would have been accepted.
+            Self::ContentEncoding => {
+                headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
             }
             Self::TooManyAttempts { retry_after } => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from(retry_after));

@@ -10,6 +10,7 @@ use jsonwebtoken::{
 };
 use ring::hmac;
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use uuid::Uuid;
 
 use crate::{Config, config, db::Database, error::Error, telemetry, user::User};
@@ -94,12 +95,20 @@ impl Issuer {
             exp: iat.saturating_add_unsigned(expires_in),
         };
         let access_token =
-            jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &self.key).map_err(|error| {
-                tracing::error!(%error, "token cannot be signed");
-                Error::Internal
-            })?;
+            jsonwebtoken::encode(&Header::new(Algorithm::HS256), &json_for_atob(&claims)?, &self.key)
+                .map_err(|error| {
+                    tracing::error!(%error, "token cannot be signed");
+                    Error::Internal
+                })?;
         Ok(Session { access_token, token_type: "bearer", expires_in, user })
     }
+}
+
+/// Writes claims as JSON whose base64url has neither `-` nor `_`, because front ends decode it with `atob`, which takes the
+/// other alphabet of base64. Of ASCII, only three printable characters get one of them; they are written as escapes.
+fn json_for_atob(claims: &IssuedClaims) -> Result<Box<RawValue>, serde_json::Error> {
+    let json = serde_json::to_string(claims)?;
+    RawValue::from_string(json.replace('>', "\\u003e").replace('?', "\\u003f").replace('~', "\\u007e"))
 }
 
 impl Verifier {
@@ -210,7 +219,11 @@ impl JwtVerifier for Hs256 {
 
 #[cfg(test)]
 mod tests {
-    use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+    use base64::{
+        Engine,
+        engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD},
+    };
+    use proptest::prelude::*;
     use serde_json::{Value, json};
 
     use super::*;
@@ -223,6 +236,22 @@ mod tests {
     /// The error of reading `JWT_SECRET` and `JWT_SECRET_PREVIOUS`.
     fn error<const N: usize>(variables: [(&str, &str); N]) -> String {
         Verifier::new(&Config::from_iter(variables)).err().expect("an error").to_string()
+    }
+
+    /// All characters that sign-up accepts in the local part of an e-mail.
+    const MAILBOX: &str = "[a-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@[a-z0-9.-]{1,60}\\.[a-z]{2,6}";
+
+    proptest! {
+        #[test]
+        fn atob_decodes_the_claims_of_any_email_that_can_sign_up(email in MAILBOX, iat in 0..4_000_000_000_i64) {
+            let user = User { id: USER, email: email.clone(), username: None };
+            let issuer = Issuer::new(&Config::from_iter([("JWT_SECRET", SECRET)])).unwrap();
+            let session = issuer.session(user, Timestamp::from_second(iat).unwrap()).unwrap();
+            let claims = session.access_token.split('.').nth(1).unwrap();
+            prop_assert!(!claims.contains(['-', '_']), "{}", claims);
+            let claims: Value = serde_json::from_slice(&STANDARD_NO_PAD.decode(claims).unwrap()).unwrap();
+            prop_assert_eq!(claims, json!({ "sub": USER, "email": email, "iat": iat, "exp": iat + 604_800 }));
+        }
     }
 
     #[test]

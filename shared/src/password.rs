@@ -1,11 +1,16 @@
 //! Passwords and their bcrypt hashes.
 //!
 //! bcrypt reads 72 bytes and stops at a NUL. Its libraries cut the rest silently, so the limits are checked here.
+//!
+//! Keyboards and systems compose letters such as `ü` in different ways. Passwords are stored in Unicode's form NFC (RFC 8265
+//! §4.2.2), so that the same letters are the same password on each device.
 
 use std::{sync::LazyLock, thread::available_parallelism};
 
+use bcrypt::HashParts;
 use deserr::Deserr;
 use tokio::sync::Semaphore;
+use unicode_normalization::UnicodeNormalization;
 
 use crate::{
     Config, config,
@@ -23,14 +28,15 @@ const MIN_CHARACTERS: usize = 8;
 /// source is in common-passwords.LICENSE.
 const COMMON: &str = include_str!("common-passwords.txt");
 
-/// A password that may be stored, exactly as it was sent: at least 8 characters, at most 72 bytes, no NUL, and not one of the
-/// most common.
+/// A password that may be stored: in NFC, and otherwise exactly as it was sent. In NFC it has at least 8 characters, at most
+/// 72 bytes and no NUL, and is not one of the most common.
 #[derive(Deserr)]
 #[deserr(error = ValidationErrors, try_from(String) = Password::new -> Violation)]
 pub struct Password(String);
 
 impl Password {
-    fn new(password: String) -> Result<Self, Violation> {
+    fn new(sent: String) -> Result<Self, Violation> {
+        let password: String = sent.nfc().collect();
         if password.chars().count() < MIN_CHARACTERS {
             return Err(Violation::new("string_too_short", "Password should have at least 8 characters"));
         }
@@ -80,25 +86,43 @@ impl Hasher {
         run_blocking(move || bcrypt::hash(password, cost)).await
     }
 
-    /// True if `password` belongs to `hash` (`$2a$`, `$2b$` or `$2y$`). Without a hash it is false after the same work, so
-    /// that the time does not tell whether the account exists (for hashes of the configured cost). A stored text that is
-    /// not a bcrypt hash matches no password.
+    /// True if the password that was sent belongs to `hash` (`$2a$`, `$2b$` or `$2y$`). NFC is tried and, if it differs, the
+    /// password as it was sent, because other programs store passwords that are not in NFC. A stored text that is not a
+    /// bcrypt hash matches no password.
+    ///
+    /// The time depends on what was sent, not on what is stored, so that it does not tell whether the account exists: both
+    /// forms are tried even if the first matches, without a hash the work is the same, and a hash of a lower cost is
+    /// followed by what is left of the work. Only a hash of a higher cost than the configured one takes longer.
     ///
     /// # Errors
     /// [`Error::Internal`] if bcrypt fails.
-    pub async fn verify(&self, password: String, hash: Option<String>) -> Result<bool, Error> {
-        let hash = hash.filter(|hash| {
-            let is_bcrypt = hash.parse::<bcrypt::HashParts>().is_ok();
-            if !is_bcrypt {
+    pub async fn verify(&self, sent: String, hash: Option<String>) -> Result<bool, Error> {
+        let stored = hash.and_then(|hash| {
+            let cost = cost_of(&hash);
+            if cost.is_none() {
                 tracing::error!("the stored hash of a user's password is not bcrypt");
             }
-            is_bcrypt
+            Some((hash, cost?))
         });
-        // A password that bcrypt would cut cannot have been stored. It is wrong even if its beginning is right.
-        let may_match = hash.is_some() && password.len() <= MAX_BYTES && !password.contains('\0');
-        let hash = hash.unwrap_or_else(|| self.dummy_hash());
-        let matches = run_blocking(move || bcrypt::verify(password, &hash)).await?;
-        Ok(matches && may_match)
+        let is_stored = stored.is_some();
+        let (hash, cost) = stored.unwrap_or_else(|| (self.dummy_hash(), self.cost));
+        let missing_costs = cost..self.cost;
+        run_blocking(move || {
+            let nfc: String = sent.nfc().collect();
+            let forms = [Some(sent).filter(|sent| *sent != nfc), Some(nfc)];
+            let mut matches = false;
+            for form in forms.into_iter().flatten() {
+                // A password that bcrypt would cut cannot have been stored. It is wrong even if its beginning is right.
+                let may_match = is_stored && form.len() <= MAX_BYTES && !form.contains('\0');
+                matches |= bcrypt::verify(&form, &hash)? && may_match;
+                // The costs c, c, c + 1, … C - 1 are together the work of the cost C.
+                for cost in missing_costs.clone() {
+                    bcrypt::hash(&form, cost)?;
+                }
+            }
+            Ok(matches)
+        })
+        .await
     }
 
     /// Returns a hash of the configured cost that belongs to no known password: its salt and digest are the base64 digits in
@@ -106,6 +130,11 @@ impl Hasher {
     fn dummy_hash(&self) -> String {
         format!("$2b${:02}$abcdefghijklmnopqrstuuABCDEFGHIJKLMNOPQRSTUVWXYZ0123u", self.cost)
     }
+}
+
+/// Returns the cost of a bcrypt hash, and `None` for any other text.
+fn cost_of(hash: &str) -> Option<u32> {
+    hash.parse().ok().as_ref().map(HashParts::get_cost).filter(|cost| (4..=31).contains(cost))
 }
 
 /// One hash per core at a time, in the order in which they came. More at a time would make all of them late.
@@ -158,6 +187,18 @@ mod tests {
     }
 
     #[test]
+    fn the_limits_apply_to_a_password_in_nfc() {
+        // `ü`, 2 bytes, and as u and a diaeresis, 3 bytes.
+        assert_eq!(password(&"u\u{308}".repeat(7)).err(), Some("string_too_short"));
+        assert!(password(&"u\u{308}".repeat(36)).is_ok());
+        assert_eq!(password(&"u\u{308}".repeat(37)).err(), Some("string_too_long"));
+        // The Ångström sign and the letter are one in NFC.
+        assert!(password("\u{212b}ngstro\u{308}m").unwrap().is("Ångström"));
+        // The Kelvin sign is a K in NFC.
+        assert_eq!(password("\u{212a}ingston").err(), password("kingston").err());
+    }
+
+    #[test]
     fn the_most_common_passwords_are_refused_in_any_case() {
         for common in ["12345678", "password", "PassWord1", "qwertyuiop", "p@ssw0rd", "fallen_angel"] {
             assert_eq!(password(common).err(), Some("value_error"), "{common}");
@@ -199,11 +240,58 @@ mod tests {
 
     #[tokio::test]
     async fn a_stored_text_that_is_not_bcrypt_matches_no_password() {
-        for stored in ["", "correct horse battery", "$argon2id$v=19$m=65536,t=3,p=4$c2FsdA$aGFzaA"] {
+        let with_cost = |cost| PASSLIB[0].replace("$04$", cost);
+        for stored in [
+            "",
+            "correct horse battery",
+            "$argon2id$v=19$m=65536,t=3,p=4$c2FsdA$aGFzaA",
+            &with_cost("$03$"),
+            &with_cost("$32$"),
+        ] {
             let verified =
                 hasher("4").verify("correct horse battery".to_owned(), Some(stored.to_owned())).await;
             assert!(!verified.unwrap(), "{stored}");
         }
+    }
+
+    const NFC: &str = "M\u{fc}ller im Caf\u{e9}";
+    const NFD: &str = "Mu\u{308}ller im Cafe\u{301}";
+
+    #[tokio::test]
+    async fn a_password_verifies_however_its_letters_are_composed() {
+        let hasher = hasher("4");
+        for stored in [NFC, NFD] {
+            let hash = hasher.hash(password(stored).unwrap()).await.unwrap();
+            for sent in [NFC, NFD, "Mu\u{308}ller im Caf\u{e9}"] {
+                assert!(
+                    hasher.verify(sent.to_owned(), Some(hash.clone())).await.unwrap(),
+                    "{stored:?} {sent:?}"
+                );
+            }
+            assert!(!hasher.verify("Muller im Cafe".to_owned(), Some(hash)).await.unwrap());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_hash_of_a_password_that_is_not_in_nfc_verifies_it() {
+        let hash = Some(bcrypt::hash(NFD, 4).unwrap());
+        assert!(hasher("4").verify(NFD.to_owned(), hash.clone()).await.unwrap());
+        assert!(!hasher("4").verify(NFC.to_owned(), hash).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn each_form_of_a_sent_password_has_the_limit_of_72_bytes_by_itself() {
+        let hasher = hasher("4");
+        // 72 bytes in NFC, 108 as it is sent.
+        let (nfc, nfd) = ("\u{fc}".repeat(36), "u\u{308}".repeat(36));
+        let hash = hasher.hash(password(&nfc).unwrap()).await.unwrap();
+        assert!(hasher.verify(nfd.clone(), Some(hash)).await.unwrap());
+        let of_the_first_72_bytes = bcrypt::hash(&nfd, 4).unwrap();
+        assert!(!hasher.verify(nfd, Some(of_the_first_72_bytes)).await.unwrap());
+        // Some letters take more bytes in NFC: these 72 bytes become 144.
+        let grows = "\u{fb2c}".repeat(24);
+        assert_eq!((grows.len(), grows.nfc().collect::<String>().len()), (72, 144));
+        assert!(hasher.verify(grows.clone(), Some(bcrypt::hash(&grows, 4).unwrap())).await.unwrap());
     }
 
     #[tokio::test]

@@ -84,8 +84,9 @@ async fn a_body_that_is_not_json_is_400() {
             (b"{\"title\": \"x\"} x", "malformed_json"),
             (b"{'title': 'x'}", "malformed_json"),
             (b"{\"title\": \"\\ud800\"}", "malformed_json"),
-            (b"{\"title\": \"\xff\"}", "malformed_json"),
-            (b"\xef\xbb\xbf{}", "malformed_json"),
+            (b"{\"title\": \"a\0\"}", "malformed_json"),
+            (b"\xef\xbb\xbf{", "malformed_json"),
+            (b"{}\xef\xbb\xbf", "malformed_json"),
             (b"{\"title\": 1e400}", "malformed_json"),
             (b"{\"title\": NaN}", "malformed_json"),
             (deep.as_bytes(), "malformed_json"),
@@ -105,6 +106,80 @@ async fn a_body_that_is_not_json_is_400() {
 }
 
 #[tokio::test]
+async fn a_byte_order_mark_before_json_is_skipped() {
+    let api = Api::new(dev::api).await;
+    let (user, routes) = routes(&api).await;
+    for (method, path) in &routes {
+        let call = || api.call(method.clone(), path).by(&user);
+        let with = call().body(b"\xef\xbb\xbf[]".to_vec()).await;
+        assert_eq!(with.text_without_id(), call().body("[]").await.text_without_id(), "{path}");
+        // A place is counted as without it.
+        let with = call().body(b"\xef\xbb\xbf{\n}}".to_vec()).await;
+        assert_eq!(with.text_without_id(), call().body("{\n}}").await.text_without_id(), "{path}");
+        // Nothing but the mark is an empty body.
+        let with = call().body(b"\xef\xbb\xbf".to_vec()).await;
+        assert_eq!(with.status, call().send().await.status, "{path}");
+    }
+    let task = api.post("/tasks").by(&user).body("\u{feff}{\"title\": \"\u{feff}Caf\u{e9}\"}").await;
+    assert_eq!((task.status, task.body["title"].as_str()), (201, Some("\u{feff}Caf\u{e9}")));
+}
+
+#[tokio::test]
+async fn a_body_in_another_encoding_is_400_and_told_as_that() {
+    let api = Api::new(dev::api).await;
+    let (user, routes) = routes(&api).await;
+    let json = "{\"title\": \"Caf\u{e9}\"}";
+    let utf_16 = |to_bytes: fn(u16) -> [u8; 2], mark: &str| -> Vec<u8> {
+        format!("{mark}{json}").encode_utf16().flat_map(to_bytes).collect()
+    };
+    let utf_32 = |to_bytes: fn(u32) -> [u8; 4], mark: &str| -> Vec<u8> {
+        format!("{mark}{json}").chars().map(u32::from).flat_map(to_bytes).collect()
+    };
+    for (encoding, body) in [
+        ("Latin-1", json.chars().map(|c| u32::from(c) as u8).collect()),
+        ("UTF-16LE", utf_16(u16::to_le_bytes, "")),
+        ("UTF-16BE", utf_16(u16::to_be_bytes, "")),
+        ("UTF-16LE with a mark", utf_16(u16::to_le_bytes, "\u{feff}")),
+        ("UTF-16BE with a mark", utf_16(u16::to_be_bytes, "\u{feff}")),
+        ("UTF-32LE", utf_32(u32::to_le_bytes, "")),
+        ("UTF-32BE", utf_32(u32::to_be_bytes, "")),
+        ("UTF-32LE with a mark", utf_32(u32::to_le_bytes, "\u{feff}")),
+        ("UTF-16LE in ASCII", "{}".encode_utf16().flat_map(u16::to_le_bytes).collect()),
+        ("UTF-16BE in ASCII", "{}".encode_utf16().flat_map(u16::to_be_bytes).collect()),
+        ("a surrogate", b"{\"title\": \"\xed\xa0\x80\"}".to_vec()),
+        ("a part of a character", b"{\"title\": \"\xc3\"}".to_vec()),
+        ("an overlong character", b"{\"title\": \"\xc0\xaf\"}".to_vec()),
+    ] {
+        for (method, path) in &routes {
+            for kind in ["application/json", "application/json; charset=iso-8859-1"] {
+                let call = api.call(method.clone(), path).by(&user).header("content-type", kind);
+                let answer = call.raw(body.clone()).await;
+                assert_eq!((answer.status, answer.code()), (400, "not_utf8"), "{path} {encoding}");
+                assert_eq!(answer.body["detail"], "The request body is not in UTF-8");
+            }
+        }
+    }
+    assert_eq!(api.count("tasks").await, 1);
+}
+
+#[tokio::test]
+async fn a_compressed_body_is_415_and_the_header_named() {
+    let api = Api::new(dev::api).await;
+    let (user, routes) = routes(&api).await;
+    for (method, path) in &routes {
+        for coding in ["gzip", "GZIP", "br", "deflate", "zstd", "aws-chunked", "identity", "gzip, br", ""] {
+            for body in [&b"\x1f\x8b\x08"[..], b"{}"] {
+                let call = api.call(method.clone(), path).by(&user).header("content-encoding", coding);
+                let answer = call.body(body.to_vec()).await;
+                assert_eq!((answer.status, answer.code()), (415, "content_encoding"), "{path} {coding}");
+                assert!(answer.body["detail"].as_str().unwrap().contains("Content-Encoding (gzip"));
+                assert_eq!(answer.header("accept-encoding"), "identity");
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_missing_body_is_400_except_where_it_means_toggle() {
     let api = Api::new(dev::api).await;
     let (user, routes) = routes(&api).await;
@@ -121,6 +196,10 @@ async fn json_that_is_no_object_is_422() {
     let (user, routes) = routes(&api).await;
     for (method, path) in &routes {
         for body in ["null", "[]", "\"x\"", "1", "true", "[{}]"] {
+            // There it means no value.
+            if body == "null" && path.ends_with("/complete") {
+                continue;
+            }
             let answer = api.call(method.clone(), path).by(&user).body(body).await;
             assert_eq!(answer.bad_fields(), ["body"], "{path} {body}");
         }
@@ -140,6 +219,10 @@ async fn a_body_of_another_type_is_415() {
             "json",
             "application/json,text/plain",
         ] {
+            // There it is a form.
+            if kind == "application/x-www-form-urlencoded" && path == "/auth/login" {
+                continue;
+            }
             let call = api.call(method.clone(), path).by(&user);
             let call = if kind.is_empty() { call } else { call.header("content-type", kind) };
             let answer = call.raw("{}").await;

@@ -1,6 +1,7 @@
 //! The calls of the front end that was there before, as it makes them: a test for each.
 
 use axum::http::Method;
+use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
 use serde_json::{Value, json};
 
 use kit::{Answer, Api, Call, PASSWORD, User};
@@ -59,6 +60,24 @@ async fn post_api_auth_signin() {
     assert_eq!(answer.body["user"]["id"], ada.id);
     let token = answer.body["access_token"].as_str().unwrap();
     assert_eq!(call(&api, Method::GET, "/api/tasks").token(token).send().await.status, 200);
+}
+
+/// The front end decodes the token's payload with `atob`, which takes the alphabet of base64 without `-` and `_`.
+#[tokio::test]
+async fn the_payload_of_a_token_is_read_with_atob() {
+    let api = Api::new(dev::api).await;
+    // Each character of which base64url makes `-` or `_`, at each place of a group of three.
+    for local in ["a~b", "aa~b", "aaa~b", "a?b", "aa?b", "aaa?b", "~~~???", "o'neil+x/y=z"] {
+        let email = format!("{local}@example.com");
+        let form = json!({ "email": email, "password": PASSWORD });
+        assert_eq!(call(&api, Method::POST, "/api/auth/signup").json(&form).await.status, 201);
+        let answer = call(&api, Method::POST, "/api/auth/signin").json(&form).await;
+        let token = answer.body["access_token"].as_str().unwrap();
+        let payload = STANDARD_NO_PAD.decode(token.split('.').nth(1).unwrap()).unwrap();
+        let claims: Value = serde_json::from_slice(&payload).unwrap();
+        assert_eq!(claims["email"], email);
+        assert_eq!(call(&api, Method::GET, "/api/tasks").token(token).send().await.status, 200);
+    }
 }
 
 #[tokio::test]

@@ -75,17 +75,150 @@ async fn a_hash_that_passlib_made_logs_in() {
     assert_eq!(api.post("/auth/login").json(&credentials).await.status, 200);
 }
 
-#[tokio::test]
-async fn an_unknown_email_takes_as_long_as_a_wrong_password() {
+/// What is stored is another e-mail's, none, a hash of a lower cost, one of a password that is not in NFC, and no hash.
+const STORED: [&str; 6] = ["wrong", "unknown", "right", "cheap", "not in NFC", "no hash"];
+
+/// Compares the times of logins with one password and the e-mails of `STORED`.
+async fn assert_same_time_whatever_is_stored(sent: &str) {
     // A cost at which the hash is most of the time, as at the default cost.
     let api = Api::with(dev::api, &[("BCRYPT_COST", "6")]).await;
-    api.user("ada").await;
+    let email = |kind: usize| format!("{kind}@example.com");
+    for (kind, password) in [(0, PASSWORD), (2, sent)] {
+        let user = json!({ "email": email(kind), "password": password });
+        assert_eq!(api.post("/auth/signup").json(&user).await.status, 201);
+    }
+    let sql = api.sql().await;
+    for (kind, hash) in [
+        (3, bcrypt::hash(PASSWORD, 4).unwrap()),
+        (4, bcrypt::hash("Cafe\u{301} Mu\u{308}ller", 6).unwrap()),
+        (5, "none".to_owned()),
+    ] {
+        let insert = "INSERT INTO users (id, email, hashed_password) VALUES (gen_random_uuid(), $1, $2)";
+        sql.execute(insert, &[&email(kind), &hash]).await.unwrap();
+    }
     let call = async |kind: usize| {
-        let email = ["ada@example.com", "nobody@example.com"][kind];
         let started = Instant::now();
-        let credentials = json!({ "email": email, "password": "wrong password" });
-        assert_eq!(api.post("/auth/login").json(&credentials).await.status, 401);
-        started.elapsed()
+        let answer = api.post("/auth/login").json(&json!({ "email": email(kind), "password": sent })).await;
+        let took = started.elapsed();
+        let is_right = kind == 2 || kind == 4 && sent.contains('\u{301}');
+        assert_eq!(answer.status, if is_right { 200 } else { 401 }, "{}", STORED[kind]);
+        took
     };
-    assert_same_time("login", 200, ["wrong password", "unknown email"], call).await;
+    assert_same_time("login", 200, STORED, call).await;
+}
+
+#[tokio::test]
+async fn a_login_takes_the_same_time_whatever_is_stored() {
+    assert_same_time_whatever_is_stored("Caf\u{e9} M\u{fc}ller").await;
+}
+
+#[tokio::test]
+async fn a_login_with_a_password_not_in_nfc_takes_the_same_time_whatever_is_stored() {
+    assert_same_time_whatever_is_stored("Cafe\u{301} Mu\u{308}ller").await;
+}
+
+const FORM: &str = "application/x-www-form-urlencoded";
+
+/// OAuth 2's password grant (RFC 6749 §4.3.2), as Swagger UI, curl and OAuth clients send it.
+#[tokio::test]
+async fn the_form_of_the_password_grant_logs_in() {
+    let api = Api::new(dev::api).await;
+    let user = json!({ "email": "ada+1@example.com", "password": "p&ss=w\u{f6}rd +%" });
+    let id = api.post("/auth/signup").json(&user).await.body["user"]["id"].clone();
+    let own = "username=ADA%2B1%40example.com&password=p%26ss%3Dw%C3%B6rd+%2B%25";
+    for form in [
+        own.to_owned(),
+        format!("grant_type=password&{own}"),
+        format!("grant_type=password&{own}&scope=&client_id=&client_secret="),
+        format!("&&{own}&"),
+    ] {
+        for path in ["/auth/login", "/auth/signin", "/api/auth/login"] {
+            for kind in [FORM, "application/x-www-form-urlencoded; charset=UTF-8"] {
+                let call = api.post(path).header("content-type", kind).header("authorization", "Basic Og==");
+                let answer = call.raw(form.clone()).await;
+                assert_eq!(answer.status, 200, "{form}");
+                assert_eq!(answer.body["token_type"], "bearer");
+                assert_eq!(answer.body["user"]["id"], id);
+            }
+        }
+    }
+    let form =
+        async |form: &[u8]| api.post("/auth/login").header("content-type", FORM).raw(form.to_vec()).await;
+    for wrong in
+        ["username=ada%2B1@example.com&password=x", "username=&password=", "username=nobody&password=x"]
+    {
+        let answer = form(wrong.as_bytes()).await;
+        assert_eq!((answer.status, answer.code()), (401, "invalid_credentials"), "{wrong}");
+    }
+    for (bad, fields) in [
+        ("x=y", &["body.password", "body.username"][..]),
+        ("username=a", &["body.password"]),
+        ("email=ada@example.com&password=x", &["body.username"]),
+        ("grant_type=client_credentials&username=a&password=x", &["body.grant_type"]),
+        ("grant_type=&username=a&password=x", &["body.grant_type"]),
+    ] {
+        assert_eq!(form(bad.as_bytes()).await.bad_fields(), fields, "{bad}");
+    }
+    for (bad, code) in [
+        (&b""[..], "empty_body"),
+        (b"username=a&password=x&password=y", "duplicate_key"),
+        (b"username=a&password=%ff", "not_utf8"),
+        (b"username=a&password=\xff", "not_utf8"),
+    ] {
+        let answer = form(bad).await;
+        assert_eq!((answer.status, answer.code()), (400, code), "{bad:?}");
+    }
+    assert_eq!(form(&[b'x'; 64 * 1024 + 1]).await.status, 413);
+    let gzip =
+        api.post("/auth/login").header("content-type", FORM).header("content-encoding", "gzip").raw(own);
+    assert_eq!(gzip.await.code(), "content_encoding");
+    // Only login takes a form.
+    let signup = api.post("/auth/signup").header("content-type", FORM).raw("email=b@example.com&password=x");
+    assert_eq!(signup.await.code(), "not_json");
+}
+
+/// A browser sends a form to any origin without a preflight.
+#[tokio::test]
+async fn a_form_is_taken_from_pages_of_the_own_host_and_of_the_allowed_origins() {
+    let api = Api::with(dev::api, &[("CORS_ALLOW_ORIGINS", "https://todo.example.com")]).await;
+    api.user("ada").await;
+    let own = "username=ada%40example.com&password=correct+horse+battery+staple";
+    let call = |host: &str| api.post("/auth/login").header("host", host).header("content-type", FORM);
+    let from = async |origin: &str, host: &str| call(host).header("origin", origin).raw(own).await;
+    for (origin, host, status) in [
+        ("https://todo.example.com", "api.example.com", 200),
+        ("https://api.example.com", "api.example.com", 200),
+        ("https://API.example.com", "api.example.com", 200),
+        ("http://127.0.0.1:8000", "127.0.0.1:8000", 200),
+        ("null", "api.example.com", 403),
+        ("null", "null", 403),
+        ("", "api.example.com", 403),
+        ("https://evil.example.com", "api.example.com", 403),
+        ("http://todo.example.com", "api.example.com", 403),
+        ("https://todo.example.com:8443", "api.example.com", 403),
+        ("https://todo.example.com.evil.example", "api.example.com", 403),
+        ("https://todo.example.com, https://api.example.com", "api.example.com", 403),
+        ("http://127.0.0.1:3000", "127.0.0.1:8000", 403),
+        ("http://127.0.0.1", "127.0.0.1:8000", 403),
+        ("api.example.com", "api.example.com", 403),
+        ("file://api.example.com", "api.example.com", 403),
+        ("https://api.example.com/", "api.example.com", 403),
+    ] {
+        let answer = from(origin, host).await;
+        assert_eq!(answer.status, status, "{origin} {host}");
+        assert_eq!(answer.code(), if status == 403 { "foreign_origin" } else { "" });
+        let is_allowed = origin == "https://todo.example.com";
+        assert_eq!(answer.headers.contains_key("access-control-allow-origin"), is_allowed, "{origin}");
+    }
+    assert_eq!(call("api.example.com").raw(own).await.status, 200, "a program has no origin");
+    let twice = call("api.example.com").header("origin", "https://api.example.com");
+    assert_eq!(twice.header("origin", "https://evil.example.com").raw(own).await.status, 403);
+    // JSON needs a preflight, so its answer depends on no origin.
+    let json = api.post("/auth/login").header("origin", "https://evil.example.com");
+    assert_eq!(json.json(&json!({ "email": "ada@example.com", "password": PASSWORD })).await.status, 200);
+
+    let any = Api::with(dev::api, &[("CORS_ALLOW_ORIGINS", "*")]).await;
+    let call = |origin: &str| any.post("/auth/login").header("content-type", FORM).header("origin", origin);
+    assert_eq!(call("https://evil.example.com").raw(own).await.status, 401, "any origin is allowed");
+    assert_eq!(call("null").raw(own).await.status, 403, "null is nobody's");
 }

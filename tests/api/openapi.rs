@@ -281,17 +281,21 @@ async fn errors() -> Vec<(u16, Value)> {
         Error::MalformedRequest,
         Error::EmptyBody,
         Error::UnreadableBody,
+        Error::NotUtf8,
         Error::MalformedJson { line: 1, column: 2 },
         Error::DuplicateKey,
         Error::InvalidToken,
         Error::InvalidCredentials,
+        Error::ForeignOrigin,
         Error::NotFound,
         Error::TaskNotFound,
         Error::MethodNotAllowed,
+        Error::RequestTimeout,
         Error::EmailTaken,
         Error::UsernameTaken,
         Error::BodyTooLarge,
         Error::NotJson,
+        Error::ContentEncoding,
         Error::Invalid(ValidationErrors::parameter("limit", rule)),
         Error::ListTooLarge,
         Error::TooManyAttempts { retry_after: 1 },
@@ -339,7 +343,7 @@ async fn every_code_is_described_and_every_example_of_an_error_is_true() {
         }
     }
     // Which no operation that is described is answered with.
-    let elsewhere = BTreeSet::from(["method_not_allowed".to_owned()]);
+    let elsewhere = BTreeSet::from(["method_not_allowed", "request_timeout"].map(str::to_owned));
     assert_eq!(described.difference(&shown).cloned().collect::<BTreeSet<_>>(), elsewhere);
 }
 

@@ -21,9 +21,14 @@ async fn a_new_user_gets_a_token_that_opens_the_account() {
 }
 
 #[tokio::test]
-async fn a_username_is_optional() {
+async fn a_username_is_optional_and_a_blank_one_is_none() {
     let api = Api::new(dev::api).await;
-    for (email, username) in [("a@example.com", json!({})), ("b@example.com", json!({ "username": null }))] {
+    for (email, username) in [
+        ("a@example.com", json!({})),
+        ("b@example.com", json!({ "username": null })),
+        ("c@example.com", json!({ "username": "" })),
+        ("d@example.com", json!({ "username": " \t\u{3000}" })),
+    ] {
         let mut user = json!({ "email": email, "password": PASSWORD });
         user.as_object_mut().unwrap().extend(username.as_object().unwrap().clone());
         let answer = api.post("/auth/signup").json(&user).await;
@@ -48,6 +53,24 @@ async fn an_email_in_another_case_is_taken() {
     let again = json!({ "email": "ADA@example.com", "password": PASSWORD });
     let answer = api.post("/auth/signup").json(&again).await;
     assert_eq!((answer.status, answer.code()), (409, "email_taken"));
+}
+
+#[tokio::test]
+async fn a_username_is_stored_without_the_spaces_around_it() {
+    let api = Api::new(dev::api).await;
+    for (email, username, status) in [
+        ("a@example.com", "ada ", 201),
+        ("b@example.com", "\tgrace\n", 201),
+        ("c@example.com", " ada", 409),
+        ("d@example.com", "ada b", 422),
+    ] {
+        let user = json!({ "email": email, "password": PASSWORD, "username": username });
+        let answer = api.post("/auth/signup").json(&user).await;
+        assert_eq!(answer.status, status, "{username:?}");
+        if status == 201 {
+            assert_eq!(answer.body["user"]["username"], username.trim());
+        }
+    }
 }
 
 #[tokio::test]
@@ -88,7 +111,7 @@ async fn every_bad_field_is_named_at_once_and_nothing_is_written() {
     for (body, fields) in [
         (json!({ "email": "ada", "password": "short", "username": "a b" }), &all[..]),
         (json!({ "email": 1, "password": [], "username": {} }), &all[..]),
-        (json!({ "email": null, "password": null, "username": "" }), &all[..]),
+        (json!({ "email": null, "password": null, "username": "a b" }), &all[..]),
         (json!({}), &all[..2]),
         (json!({ "email": "a@example.com", "password": "x".repeat(73) }), &all[1..2]),
         (json!({ "email": "a@example.com", "password": "12345678\0" }), &all[1..2]),

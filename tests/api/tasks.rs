@@ -283,10 +283,45 @@ async fn complete_toggles_without_a_body_and_sets_with_one() {
     for set in [true, true, false, false] {
         assert_eq!(complete().json(&json!({ "completed": set })).await.body["completed"], set);
     }
-    for bad in [json!({ "completed": null }), json!({ "completed": "true" }), json!({ "completed": 1 })] {
+    for bad in [json!({ "completed": "true" }), json!({ "completed": 1 }), json!({ "completed": {} })] {
         assert_eq!(complete().json(&bad).await.bad_fields(), ["body.completed"]);
     }
     assert_eq!(api.get(&path(&task)).by(&ada).send().await.body["completed"], false);
+}
+
+#[tokio::test]
+async fn complete_toggles_with_null_which_is_no_value() {
+    let (api, ada) = ada().await;
+    let task = api.task(&ada, &json!({ "title": "T" })).await;
+    let complete = || api.patch(&format!("{}/complete", path(&task))).by(&ada);
+    for expected in [true, false] {
+        assert_eq!(complete().body("null").await.body["completed"], expected);
+        assert_eq!(complete().body(" null\n").await.body["completed"], !expected);
+        assert_eq!(complete().json(&json!({ "completed": null })).await.body["completed"], expected);
+    }
+}
+
+/// Swift writes UUIDs in capitals.
+#[tokio::test]
+async fn an_id_in_capitals_is_the_same_task_and_answers_have_it_in_lower_case() {
+    let (api, ada) = ada().await;
+    let task = api.task(&ada, &json!({ "title": "T" })).await;
+    let id = task["id"].as_str().unwrap();
+    let mixed: String =
+        id.chars().enumerate().map(|(n, c)| if n % 2 == 0 { c.to_ascii_uppercase() } else { c }).collect();
+    for id in [id.to_uppercase(), mixed] {
+        for prefix in ["", "/api"] {
+            let path = format!("{prefix}/tasks/{id}");
+            let complete = format!("{path}/complete");
+            assert_eq!(api.get(&path).by(&ada).send().await.body["id"], task["id"]);
+            assert_eq!(api.call(Method::HEAD, &path).by(&ada).send().await.status, 200);
+            assert_eq!(api.put(&path).by(&ada).json(&json!({ "title": id })).await.body["id"], task["id"]);
+            assert_eq!(api.put(&path).by(&ada).json(&json!({})).await.body["id"], task["id"]);
+            assert_eq!(api.patch(&complete).by(&ada).send().await.body["id"], task["id"]);
+        }
+    }
+    assert_eq!(api.delete(&format!("/tasks/{}", id.to_uppercase())).by(&ada).send().await.status, 200);
+    assert_eq!(api.count("tasks").await, 0);
 }
 
 #[tokio::test]

@@ -112,12 +112,12 @@ fn bearer(name: impl Into<String>, token: impl AsRef<str>) -> (String, Vec<Strin
 }
 
 #[tokio::test]
-async fn a_good_token_is_taken_in_any_case_of_the_scheme() {
+async fn a_good_token_is_taken_in_any_case_of_the_scheme_and_after_any_number_of_spaces() {
     let api = Api::new(dev::api).await;
     let (user, _) = ada(&api).await;
     let own = well_signed(&header(), &claims(&user));
     for token in [&user.token, &own] {
-        for scheme in ["Bearer", "bearer", "BEARER", "bEaReR"] {
+        for scheme in ["Bearer", "bearer", "BEARER", "bEaReR", "Bearer ", "bearer   "] {
             let answer = api.get("/tasks").header("authorization", &format!("{scheme} {token}")).send().await;
             assert_eq!(answer.status, 200, "{scheme}");
         }
@@ -134,10 +134,11 @@ async fn a_header_that_is_missing_empty_bare_of_another_scheme_or_sent_twice_is_
         ("empty", vec![String::new()]),
         ("bare", vec!["Bearer".to_owned()]),
         ("bare, a space", vec!["Bearer ".to_owned()]),
+        ("bare, two spaces", vec!["Bearer  ".to_owned()]),
         ("no scheme", vec![token.clone()]),
         ("Basic", vec![format!("Basic {token}")]),
         ("Token", vec![format!("Token {token}")]),
-        ("two spaces", vec![format!("Bearer  {token}")]),
+        ("a tab after a space", vec![format!("Bearer \t{token}")]),
         ("a tab", vec![format!("Bearer\t{token}")]),
         ("Bearer twice", vec![format!("Bearer Bearer {token}")]),
         ("a space after", vec![format!("Bearer {token} ")]),

@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod browser;
+mod server;
 
 use std::{
     fs,

@@ -141,7 +141,11 @@ impl Events {
 fn check_answer(sent: &Value, answer: &Value) {
     let context = || format!("{answer:#} to {sent:#}");
     let status = answer["statusCode"].as_u64().unwrap();
-    assert!([200, 201, 204, 400, 401, 404, 405, 409, 413, 415, 422, 429].contains(&status), "{}", context());
+    assert!(
+        [200, 201, 204, 400, 401, 403, 404, 405, 409, 413, 415, 422, 429].contains(&status),
+        "{}",
+        context()
+    );
 
     let header = |name: &str| answer["headers"][name].as_str();
     assert_eq!(header("x-content-type-options"), Some("nosniff"), "{}", context());

@@ -1,15 +1,19 @@
 //! `POST /auth/login` (also `/auth/signin`): an access token for an e-mail and a password.
 
-use axum::{Router, extract::State, routing::post};
+use axum::{
+    Router,
+    extract::{FromRef, FromRequest, Request, State},
+    routing::post,
+};
 use deserr::Deserr;
 use jiff::Timestamp;
 use shared::{
-    Config, Db, Error, config,
-    extract::{ClientIp, Json},
+    Config, Cors, Db, Error, config,
+    extract::{ClientIp, Form, Json, is_form},
     jwt::{Issuer, Session},
     password::Hasher,
     user::{EMAIL_MAX_BYTES, User, canonical_email},
-    validation::ValidationErrors,
+    validation::{ValidationErrors, Violation},
 };
 use tokio_postgres::types::Type;
 
@@ -21,6 +25,8 @@ struct AppState {
     db: Db,
     issuer: Issuer,
     hasher: Hasher,
+    /// The origins whose pages may send the form.
+    cors: Cors,
     /// Attempts per hour and client IP with one e-mail. 0 means no limit.
     account_limit: i32,
     /// Attempts per hour and client IP. 0 means no limit.
@@ -33,9 +39,16 @@ impl AppState {
             db,
             issuer: Issuer::new(config)?,
             hasher: Hasher::new(config)?,
+            cors: Cors::new(config)?,
             account_limit: config.number("LOGIN_LIMIT_PER_ACCOUNT_AND_ADDRESS", 30, 0..=1_000_000)?,
             ip_limit: config.number("LOGIN_LIMIT_PER_ADDRESS", 300, 0..=1_000_000)?,
         })
+    }
+}
+
+impl FromRef<AppState> for Cors {
+    fn from_ref(app: &AppState) -> Self {
+        app.cors.clone()
     }
 }
 
@@ -54,10 +67,49 @@ struct Credentials {
     password: String,
 }
 
+/// The form of OAuth 2's password grant ([RFC 6749 §4.3.2]), which Swagger UI sends. `scope` and the client's credentials
+/// mean nothing here.
+///
+/// [RFC 6749 §4.3.2]: https://www.rfc-editor.org/rfc/rfc6749#section-4.3.2
+#[derive(Deserr)]
+#[deserr(error = ValidationErrors)]
+struct PasswordGrant {
+    #[deserr(default = GrantType, try_from(String) = GrantType::new -> Violation)]
+    grant_type: GrantType,
+    username: String,
+    password: String,
+}
+
+/// `password`.
+struct GrantType;
+
+impl GrantType {
+    fn new(sent: String) -> Result<Self, Violation> {
+        match sent.as_str() {
+            "password" => Ok(Self),
+            _ => Err(Violation::new("enum", "Grant type should be password")),
+        }
+    }
+}
+
+impl FromRequest<AppState> for Credentials {
+    type Rejection = Error;
+
+    async fn from_request(request: Request, app: &AppState) -> Result<Self, Error> {
+        if is_form(request.headers()) {
+            let Form(PasswordGrant { grant_type: GrantType, username, password }) =
+                Form::from_request(request, app).await?;
+            return Ok(Self { email: username, password });
+        }
+        let Json(credentials) = Json::from_request(request, app).await?;
+        Ok(credentials)
+    }
+}
+
 async fn login(
     State(app): State<AppState>,
     ClientIp(ip): ClientIp,
-    Json(Credentials { email, password }): Json<Credentials>,
+    Credentials { email, password }: Credentials,
 ) -> Result<Json<Session>, Error> {
     // An e-mail that cannot have been registered is not sent to the database: PostgreSQL cannot hold it, or it is a password
     // that was typed in the wrong field.

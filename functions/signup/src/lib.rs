@@ -127,17 +127,19 @@ fn is_host_name(domain: &str) -> bool {
     !ends_in_a_number && domain.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'.')
 }
 
+/// Trims the username. A blank one means none, because a form sends its empty fields too.
 fn parse_username(sent: Option<String>) -> Result<Option<String>, Violation> {
-    let fits = |name: &String| {
-        (1..=50).contains(&name.len())
+    let name = sent.as_deref().map(str::trim).filter(|name| !name.is_empty());
+    let fits = |name: &str| {
+        name.len() <= 50
             && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-')
     };
-    match sent {
-        Some(name) if !fits(&name) => Err(Violation::new(
+    match name {
+        Some(name) if !fits(name) => Err(Violation::new(
             "value_error",
             "Username should have 1 to 50 characters of A-Z, a-z, 0-9, _ and -",
         )),
-        sent => Ok(sent),
+        name => Ok(name.map(str::to_owned)),
     }
 }
 
@@ -205,9 +207,21 @@ mod tests {
         for good in ["a", "A_b-9", &"x".repeat(50)] {
             assert_eq!(parse_username(Some(good.to_owned())).unwrap().as_deref(), Some(good));
         }
-        for bad in ["", "a b", "a.b", "ä", "a\0", &"x".repeat(51)] {
+        for bad in ["a b", "a.b", "ä", "a\0", "\u{200b}", &"x".repeat(51)] {
             assert!(parse_username(Some(bad.to_owned())).is_err(), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn a_username_is_trimmed_and_a_blank_one_is_none() {
+        for blank in [None, Some(""), Some(" "), Some("\u{3000}\t\r\n")] {
+            assert_eq!(parse_username(blank.map(str::to_owned)).unwrap(), None, "{blank:?}");
+        }
+        for sent in ["ada ", " ada", "\tada\u{a0}\n"] {
+            assert_eq!(parse_username(Some(sent.to_owned())).unwrap().as_deref(), Some("ada"), "{sent:?}");
+        }
+        let longest = "x".repeat(50);
+        assert_eq!(parse_username(Some(format!(" {longest} "))).unwrap(), Some(longest));
     }
 
     /// Any characters, and texts that are almost an e-mail.
@@ -253,10 +267,11 @@ mod tests {
         }
 
         #[test]
-        fn a_username_is_accepted_unchanged_or_refused(sent in ".{0,60}|[a-zA-Z0-9_-]{0,60}") {
-            let fits = sent.chars().all(|c| c.is_ascii_alphanumeric() || "_-".contains(c))
-                && (1..=50).contains(&sent.len());
-            prop_assert_eq!(parse_username(Some(sent.clone())).ok(), fits.then_some(Some(sent)));
+        fn a_username_is_accepted_trimmed_or_refused(sent in "\\s?(.{0,60}|[a-zA-Z0-9_-]{0,60})\\s?") {
+            let name = sent.trim();
+            let fits = name.chars().all(|c| c.is_ascii_alphanumeric() || "_-".contains(c)) && name.len() <= 50;
+            let taken = Some(name.to_owned()).filter(|name| !name.is_empty());
+            prop_assert_eq!(parse_username(Some(sent.clone())).ok(), fits.then_some(taken));
         }
     }
 }

@@ -72,7 +72,7 @@ impl Task {
     }
 }
 
-/// The `{id}` of the path: a UUID in its canonical form (RFC 9562 §4). Anything else is not the id of a task.
+/// The `{id}` of the path: a UUID in any case (RFC 9562 §4). Anything else is not the id of a task.
 pub struct TaskId(Uuid);
 
 impl<S: Send + Sync> FromRequestParts<S> for TaskId {
@@ -83,7 +83,8 @@ impl<S: Send + Sync> FromRequestParts<S> for TaskId {
             RawPathParams::from_request_parts(parts, state).await.map_err(|_| Error::TaskNotFound)?;
         let (_, id) = params.iter().next().ok_or(Error::Internal)?;
         match Uuid::try_parse(id) {
-            Ok(uuid) if uuid.to_string() == id => Ok(Self(uuid)),
+            // The parser also takes forms without hyphens and in braces.
+            Ok(uuid) if uuid.to_string().eq_ignore_ascii_case(id) => Ok(Self(uuid)),
             _ => Err(Error::TaskNotFound),
         }
     }
@@ -224,17 +225,17 @@ fn as_param<T: ToSql + Sync>(field: &Option<T>, of: Type) -> Option<Param<'_>> {
 #[deserr(error = ValidationErrors)]
 pub struct Completion {
     #[deserr(default)]
-    completed: Patch<bool>,
+    completed: Option<bool>,
 }
 
-/// Sets `completed` if it was sent, and toggles it otherwise.
+/// Sets `completed` if it was sent, and toggles it otherwise. Null is sent by clients that have no value to send.
 pub async fn complete(
     caller: Caller,
     TaskId(id): TaskId,
     State(db): State<Db>,
-    body: Option<Json<Completion>>,
+    body: Option<Json<Option<Completion>>>,
 ) -> Result<Json<Task>, Error> {
-    let completed = body.and_then(|Json(completion)| completion.completed.0);
+    let completed = body.and_then(|Json(completion)| completion?.completed);
     let sql = concat!(
         "WITH t AS (UPDATE tasks SET completed = coalesce($3, NOT completed), updated_at = now() ",
         "WHERE id = $2 AND user_id = $1 RETURNING *) ",

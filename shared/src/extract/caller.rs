@@ -32,8 +32,8 @@ where
     }
 }
 
-/// Returns the token of the `Authorization: Bearer` header, if there is exactly one. API Gateway joins two headers of one
-/// name with a comma, so a value with a comma is refused too.
+/// Returns the token of the `Authorization: Bearer` header, if there is exactly one; one or more spaces are before it
+/// (RFC 9110 §11.4). API Gateway joins two headers of one name with a comma, so a value with a comma is refused too.
 fn bearer(headers: &HeaderMap) -> Option<&str> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let value = values.next()?.to_str().ok()?;
@@ -41,7 +41,7 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
         return None;
     }
     let (scheme, token) = value.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then_some(token)
+    scheme.eq_ignore_ascii_case("bearer").then_some(token.trim_start_matches(' '))
 }
 
 #[cfg(test)]
@@ -52,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_scheme_of_a_bearer_token_is_case_insensitive() {
+    fn the_scheme_of_a_bearer_token_is_in_any_case_and_spaces_follow_it() {
         let token = |values: &[&str]| {
             let mut headers = HeaderMap::new();
             for value in values {
@@ -61,7 +61,9 @@ mod tests {
             bearer(&headers).map(str::to_owned)
         };
         for scheme in ["Bearer", "bearer", "bEaReR"] {
-            assert_eq!(token(&[&format!("{scheme} a.b.c")]).as_deref(), Some("a.b.c"));
+            for spaces in [" ", "  ", "      "] {
+                assert_eq!(token(&[&format!("{scheme}{spaces}a.b.c")]).as_deref(), Some("a.b.c"));
+            }
         }
         for refused in [
             &[][..],
@@ -77,9 +79,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn the_token_follows_the_word_bearer_and_a_space(
+        fn the_token_follows_the_word_bearer_and_spaces(
             values in vec(
-                "([bB][eE][aA][rR][eE][rR]|\\PC{0,7})[ \t,]{0,2}[!-~]{0,9}[ ,é\t]?[!-~]{0,3}",
+                "([bB][eE][aA][rR][eE][rR]|\\PC{0,7})[ \t,]{0,3}[!-~]{0,9}[ ,é\t]?[!-~]{0,3}",
                 0..3,
             ),
         ) {
@@ -89,8 +91,9 @@ mod tests {
             }
             let expected = match values.as_slice() {
                 [value] if value.is_ascii() && !value.contains(',') => match value.as_bytes() {
-                    [b, e, a, r, e2, r2, b' ', token @ ..] => {
-                        [b, e, a, r, e2, r2].map(u8::to_ascii_lowercase).eq(b"bearer").then_some(token)
+                    [b, e, a, r, e2, r2, b' ', rest @ ..] => {
+                        let spaces = rest.iter().take_while(|byte| **byte == b' ').count();
+                        [b, e, a, r, e2, r2].map(u8::to_ascii_lowercase).eq(b"bearer").then_some(&rest[spaces..])
                     }
                     _ => None,
                 },

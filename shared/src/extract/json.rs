@@ -3,29 +3,27 @@
 use axum::{
     body::Body,
     extract::{FromRequest, OptionalFromRequest, Request},
-    http::{HeaderMap, HeaderValue, header},
+    http::{HeaderValue, header},
     response::{IntoResponse, Response},
 };
 use deserr::Deserr;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::{
     Deserialize, Deserializer,
     de::{self, MapAccess, SeqAccess, Visitor},
 };
 use serde_json::{Map, Value};
 
+use super::body::{has_content_type, read_body};
 use crate::{Error, validation::ValidationErrors};
-
-/// The largest body that is read, in bytes. A task with every field at its limit and every character escaped takes a third
-/// of it.
-pub const BODY_LIMIT: usize = 64 * 1024;
 
 /// The JSON body of a request, or of an answer.
 ///
-/// It is stricter than axum's: a body has at most [`BODY_LIMIT`] bytes, and an object no two members of one name (parsers
-/// disagree about which one counts, RFC 8259 §4). A 422 names every invalid field at once. For `Option<Json<T>>`, an empty
-/// body is `None`.
+/// It is stricter than axum's: a body has at most [`BODY_LIMIT`](super::BODY_LIMIT) bytes, and an object no two members of one name (parsers
+/// disagree about which one counts, RFC 8259 §4). A 422 names every invalid field at once. A byte order mark is skipped, as
+/// RFC 8259 §8.1 allows. For `Option<Json<T>>`, an empty body is `None`.
 pub struct Json<T>(pub T);
+
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
 const APPLICATION_JSON: HeaderValue = HeaderValue::from_static("application/json; charset=utf-8");
 
@@ -55,19 +53,20 @@ impl<T: Deserr<ValidationErrors>, S: Sync> OptionalFromRequest<S> for Json<T> {
     type Rejection = Error;
 
     async fn from_request(request: Request, _: &S) -> Result<Option<Self>, Error> {
-        let is_json = is_json(request.headers());
-        let body = match Limited::new(request.into_body(), BODY_LIMIT).collect().await {
-            Ok(body) => body.to_bytes(),
-            Err(error) if error.is::<LengthLimitError>() => return Err(Error::BodyTooLarge),
-            Err(_) => return Err(Error::UnreadableBody),
-        };
-        if body.is_empty() {
+        let (headers, body) = read_body(request).await?;
+        let text = body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&body);
+        if text.is_empty() {
             return Ok(None);
         }
-        if !is_json {
+        if !has_content_type(&headers, "application/json") {
             return Err(Error::NotJson);
         }
-        let UniqueKeys(value) = serde_json::from_slice(&body).map_err(|error| {
+        // JSON begins with two ASCII characters: a NUL is half of one in UTF-16 (RFC 4627 §3).
+        if text.iter().take(2).any(|byte| *byte == 0) {
+            return Err(Error::NotUtf8);
+        }
+        let text = str::from_utf8(text).map_err(|_| Error::NotUtf8)?;
+        let UniqueKeys(value) = serde_json::from_str(text).map_err(|error| {
             // `UniqueKeysVisitor` makes the only error of this category.
             if error.is_data() {
                 Error::DuplicateKey
@@ -79,14 +78,6 @@ impl<T: Deserr<ValidationErrors>, S: Sync> OptionalFromRequest<S> for Json<T> {
             .map(|value| Some(Self(value)))
             .map_err(|invalid: ValidationErrors| Error::Invalid(invalid.within("body")))
     }
-}
-
-/// True if there is one `Content-Type` and it is JSON with any parameters (RFC 9110 §8.3).
-fn is_json(headers: &HeaderMap) -> bool {
-    let mut values = headers.get_all(header::CONTENT_TYPE).iter();
-    let (Some(value), None) = (values.next(), values.next()) else { return false };
-    let essence = value.to_str().ok().and_then(|value| value.split(';').next());
-    essence.is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json"))
 }
 
 /// A JSON value in which no object has two members of one name.
