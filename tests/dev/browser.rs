@@ -9,8 +9,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use axum::{Router, response::Html, routing::get};
+use axum::{
+    Router,
+    response::Html,
+    routing::{get, post},
+};
 use serde_json::{Value, json};
+use shared::extract::json_response;
 use thirtyfour::{
     ChromiumLikeCapabilities,
     cdp::domains::emulation::{MediaFeature, SetEmulatedMedia},
@@ -435,31 +440,41 @@ async fn only_the_allowed_origin_can_use_the_api_at_api_url() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs chromium and chromedriver"]
-async fn the_docs_page_takes_a_token_and_lists_tasks() {
+async fn the_docs_page_takes_a_token_or_a_password_and_lists_tasks() {
     let folder = folder();
     let dev = Dev::start(folder.path(), &["--seed"], &[]);
     let demo = json!({ "email": "demo@example.com", "password": PASSWORD });
     let token = dev.post("/auth/login", &demo).1["access_token"].as_str().unwrap().to_owned();
     let browser = Browser::start().await;
     for (path, request) in [("/docs", "/tasks"), ("/api/docs", "/api/tasks")] {
-        browser.goto(&format!("{}{path}", dev.url)).await;
-        browser.shows(".version", &["0.1.0", "OAS 3.1"]).await;
-        if request.starts_with("/api") {
-            browser.set_value("#servers", "/api").await;
-        }
-        browser.click("button.authorize").await;
-        browser.fill(".auth-container input", &token).await;
-        browser.click(".auth-container button.authorize").await;
-        browser.click(".auth-container button.btn-done").await;
+        for with_token in [true, false] {
+            browser.goto(&format!("{}{path}", dev.url)).await;
+            browser.shows(".version", &["0.1.0", "OAS 3.1"]).await;
+            if request.starts_with("/api") {
+                browser.set_value("#servers", "/api").await;
+            }
+            browser.click("button.authorize").await;
+            if with_token {
+                browser.fill("#auth-bearer-value", &token).await;
+                browser.click(".auth-container:has(#auth-bearer-value) button.authorize").await;
+            } else {
+                browser.fill("#oauth_username", "demo@example.com").await;
+                browser.fill("#oauth_password", PASSWORD).await;
+                browser.click(".auth-container:has(#oauth_password) button.authorize").await;
+            }
+            browser.find(".auth-container button[aria-label='Remove authorization']").await;
+            browser.click(".auth-container button.btn-done").await;
 
-        browser.click("#operations-tasks-listTasks button.opblock-summary-control").await;
-        browser.click("#operations-tasks-listTasks button.execute").await;
-        let answer = "#operations-tasks-listTasks .live-responses-table";
-        browser.shows(&format!("{answer} .response-col_status"), &["Code", "200"]).await;
-        let body = browser.texts(&format!("{answer} .highlight-code code")).await.join("");
-        assert!(body.contains("Buy milk"), "{body}");
-        let urls = browser.texts("#operations-tasks-listTasks .request-url pre").await;
-        assert!(urls[0].starts_with(&format!("{}{request}?", dev.url)), "{urls:?}");
+            browser.click("#operations-tasks-listTasks button.opblock-summary-control").await;
+            browser.click("#operations-tasks-listTasks button.execute").await;
+            let answer = "#operations-tasks-listTasks .live-responses-table";
+            browser.shows(&format!("{answer} .response-col_status"), &["Code", "200"]).await;
+            let body = browser.texts(&format!("{answer} .highlight-code code")).await.join("");
+            assert!(body.contains("Buy milk"), "{body}");
+            // Nothing is filtered before somebody asks for it.
+            let urls = browser.texts("#operations-tasks-listTasks .request-url pre").await;
+            assert_eq!(urls, [format!("{}{request}?sort_by=due_date&order=asc", dev.url)]);
+        }
     }
 }
 
@@ -467,11 +482,20 @@ async fn the_docs_page_takes_a_token_and_lists_tasks() {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs chromium and chromedriver"]
 async fn the_docs_page_sends_requests_below_its_mapping_key() {
-    let below = docs::router().route("/health", get(async || "below the key"));
+    let session = async || json_response(r#"{ "access_token": "x", "token_type": "bearer" }"#);
+    let below =
+        docs::router().route("/health", get(async || "below the key")).route("/auth/login", post(session));
     let routes = Router::new().nest("/todo", below).route("/health", get(async || "not below the key"));
     let page = serve("127.0.0.1:0", routes).await;
     let browser = Browser::start().await;
     browser.goto(&format!("{page}/todo/docs")).await;
+    browser.shows(".version", &["0.1.0", "OAS 3.1"]).await;
+    browser.click("button.authorize").await;
+    browser.fill("#oauth_username", "demo@example.com").await;
+    browser.click(".auth-container:has(#oauth_password) button.authorize").await;
+    browser.find(".auth-container button[aria-label='Remove authorization']").await;
+    browser.click(".auth-container button.btn-done").await;
+
     browser.click("#operations-service-checkHealth button.opblock-summary-control").await;
     browser.click("#operations-service-checkHealth button.execute").await;
     let answer = "#operations-service-checkHealth .live-responses-table";

@@ -2,7 +2,7 @@
 
 use std::{
     io::{BufRead, BufReader, Read, Write},
-    net::TcpStream,
+    net::{Shutdown, TcpStream},
     thread,
     time::{Duration, Instant},
 };
@@ -231,12 +231,21 @@ fn every_answer_has_the_apis_shape_and_a_line_in_the_log() {
 fn a_body_that_is_cut_or_not_chunked_as_it_says_is_400_and_the_last() {
     let folder = folder();
     let dev = Dev::start(folder.path(), &[], &[]);
-    let mut client = Client::new(&dev.url);
-    client.write(b"POST /tasks HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n");
-    let answer = client.answer(false);
-    assert_eq!((answer.status, answer.code().as_str()), (400, "unreadable_body"));
-    assert!(answer.is_last(), "{}", answer.head);
-    client.assert_closed();
+    for (body, is_cut) in [
+        ("Transfer-Encoding: chunked\r\n\r\nzz\r\n", false),
+        ("Transfer-Encoding: chunked\r\n\r\n2\r\n{", true),
+        ("Content-Length: 2\r\n\r\n{", true),
+    ] {
+        let mut client = Client::new(&dev.url);
+        client.write(format!("POST /tasks HTTP/1.1\r\nHost: localhost\r\n{body}").as_bytes());
+        if is_cut {
+            client.writer.shutdown(Shutdown::Write).unwrap();
+        }
+        let answer = client.answer(false);
+        assert_eq!((answer.status, answer.code().as_str()), (400, "unreadable_body"), "{body}");
+        assert!(answer.is_last(), "{}", answer.head);
+        client.assert_closed();
+    }
 }
 
 #[test]
