@@ -28,6 +28,7 @@ pub async fn assert_same_time<const N: usize>(
             ratios.sort_by(f64::total_cmp);
             ratios[ratios.len() / 2]
         });
+        eprintln!("{name}: {kinds:?}: medians of the ratios to the first: {medians:.3?}");
         if medians.iter().all(|median| (0.83..1.2).contains(median)) {
             return;
         }
