@@ -4,6 +4,7 @@
 
 mod account;
 mod cors;
+mod emails;
 mod errors;
 mod front_end;
 mod input;
