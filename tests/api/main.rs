@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod account;
+mod bringing_users_over;
 mod cors;
 mod emails;
 mod errors;
