@@ -3,7 +3,9 @@
 #![cfg(test)]
 
 mod account;
+mod bringing_users_over;
 mod cors;
+mod emails;
 mod errors;
 mod front_end;
 mod input;

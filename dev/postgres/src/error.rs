@@ -172,11 +172,15 @@ impl From<tokio_postgres::Error> for Error {
     }
 }
 
-/// Returns the innermost message. The outer one of tokio-postgres is only "db error".
+/// Returns the innermost message, with PostgreSQL's hint if it has one. The outer message of tokio-postgres is only
+/// "db error". The detail of PostgreSQL is left out, because it may contain a row.
 pub(crate) fn cause(error: &(dyn std::error::Error + 'static)) -> String {
     let error = innermost(error);
     match error.downcast_ref::<DbError>() {
-        Some(error) => error.message().to_owned(),
+        Some(error) => match error.hint() {
+            Some(hint) => format!("{}: {hint}", error.message()),
+            None => error.message().to_owned(),
+        },
         None => error.to_string(),
     }
 }

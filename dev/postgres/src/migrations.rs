@@ -248,3 +248,65 @@ async fn session(client: &Client, sql: &str) -> Option<Session> {
     let row = messages.iter().find_map(row)?;
     Some(Session { pid: row.get(0)?.to_owned(), about: row.get(1)?.to_owned() })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use tokio_postgres::NoTls;
+
+    use super::*;
+    use crate::Server;
+
+    const OPERATIONS: &str = include_str!("../../../docs/operations.md");
+
+    async fn rows(client: &Client, sql: &str) -> Vec<String> {
+        let messages = client.simple_query(sql).await.unwrap();
+        messages.iter().filter_map(row).map(|row| row.get(0).unwrap().to_owned()).collect()
+    }
+
+    #[tokio::test]
+    async fn emails_that_no_login_finds_stop_the_migration_until_they_are_mended() {
+        let downloads = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../.postgres"));
+        let server = Server::temporary(downloads).await.unwrap();
+        let (mut client, connection) = tokio_postgres::connect(&server.url("postgres"), NoTls).await.unwrap();
+        tokio::spawn(connection);
+        migrate_to(3, &mut client, LOCK_TIMEOUT).await.unwrap();
+        let insert = "
+            INSERT INTO users (id, email, hashed_password)
+            SELECT ('019bc000-0000-7000-8000-00000000000' || n)::uuid, email, ''
+            FROM unnest(ARRAY['Ada@Example.com', 'ada@example.com', ' grace@example.com', 'ALAN@example.com',
+                'edsger@example.com ', 'bärbel@example.com', E'barbara@example.com\\t', 'donald@example.com'])
+                WITH ORDINALITY u (email, n);
+            INSERT INTO tasks (id, user_id) SELECT id, id FROM users";
+        client.batch_execute(insert).await.unwrap();
+        let ids = |numbers: &[i32]| {
+            numbers.iter().map(|n| format!("019bc000-0000-7000-8000-00000000000{n}")).collect::<Vec<_>>()
+        };
+
+        let error = migrate(&mut client).await.unwrap_err().to_string();
+        let named = format!(
+            "V4__canonical_emails: users whose e-mail is not canonical: 6 ({}, ...): mend them as docs/operations.md#",
+            ids(&[1, 3, 4, 5, 6]).join(", ")
+        );
+        assert!(error.contains(&named) && !error.contains("example"), "{error}");
+        let (_, list) = error.split_once("to list them: ").unwrap();
+        assert_eq!(rows(&client, list).await, ids(&[1, 3, 4, 5, 6, 7]));
+        assert_eq!(rows(&client, "SELECT max(version) FROM refinery_schema_history").await, ["3"]);
+
+        assert!(error.contains("#e-mails-that-a-migration-refuses says"), "{error}");
+        let (_, section) = OPERATIONS.split_once("\n### E-mails that a migration refuses\n").unwrap();
+        let mut blocks = section.split("```sql\n").skip(1).map(|block| block.split("```").next().unwrap());
+        assert_eq!(rows(&client, blocks.next().unwrap()).await, ["ada@example.com"]);
+        client.batch_execute(blocks.next().unwrap()).await.unwrap();
+        client.batch_execute(blocks.next().unwrap()).await.unwrap();
+        let error = migrate(&mut client).await.unwrap_err().to_string();
+        let named = format!("not canonical: 2 ({}): mend", ids(&[6, 7]).join(", "));
+        assert!(error.contains(&named), "{error}");
+        client.batch_execute("DELETE FROM users WHERE email LIKE '%b_r%'").await.unwrap();
+        assert_eq!(migrate(&mut client).await.unwrap()[0], "V4__canonical_emails");
+        let stored = "SELECT split_part(email, '@', 1) || ' ' || count(*)
+                      FROM users JOIN tasks ON user_id = users.id GROUP BY email ORDER BY email";
+        assert_eq!(rows(&client, stored).await, ["ada 2", "alan 1", "donald 1", "edsger 1", "grace 1"]);
+    }
+}
