@@ -1,7 +1,7 @@
 // A client of the API. It knows nothing of the page: copy this file to any other front end.
 
 /** Where the token is kept in localStorage. */
-export const TOKEN_KEY = 'todo-token';
+const TOKEN_KEY = 'todo-token';
 
 const OUTCOME_UNKNOWN = 'The server did not answer: the change may have been made. Please look before you try again.';
 
