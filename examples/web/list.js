@@ -4,7 +4,7 @@ import { ApiError } from './api.js';
 import { ended } from './changes.js';
 import { api } from './client.js';
 import { $, $$, focusIsLost } from './dom.js';
-import { filters, isFiltered } from './filters.js';
+import { filters, isFiltered, showActiveFilters } from './filters.js';
 import { run, valuesOf } from './forms.js';
 import { hideAlert, setStandingAlert } from './messages.js';
 
@@ -35,6 +35,7 @@ export async function load(more = false) {
   if (!more) {
     added.clear();
     forgetNext();
+    showActiveFilters();
   }
   list.ariaBusy = 'true';
   try {
@@ -101,6 +102,7 @@ export function clearList() {
   forgetNext();
   for (const each of [tasks, wishes, added]) each.clear();
   list.replaceChildren();
+  showActiveFilters();
   for (const text of ['#summary', '#who']) $(text).textContent = '';
 }
 
