@@ -1,7 +1,9 @@
 // A client of the API. It knows nothing of the page: copy this file to any other front end.
 
 /** Where the token is kept in localStorage. */
-export const TOKEN_KEY = 'todo-token';
+const TOKEN_KEY = 'todo-token';
+
+const OUTCOME_UNKNOWN = 'The server did not answer: the change may have been made. Please look before you try again.';
 
 /** Why a request has no better answer; `message` is a sentence, or several, to be shown as it is. */
 export class ApiError extends Error {
@@ -29,16 +31,27 @@ export class ApiError extends Error {
  * @param {string} baseUrl such as `https://abc.execute-api.eu-central-1.amazonaws.com`; empty for the page's own origin
  * @param {object} [options]
  * @param {(error: ApiError) => void} [options.onSignedOut] called when the server no longer takes the token
+ * @param {() => void} [options.onOtherTab] called when another tab has signed in or out, and so has this one
  */
-export function createApi(baseUrl, { onSignedOut = () => {} } = {}) {
-  let token = storage((store) => store.getItem(TOKEN_KEY));
+export function createApi(baseUrl, { onSignedOut = () => {}, onOtherTab = () => {} } = {}) {
+  const stored = () => storage((store) => store.getItem(TOKEN_KEY));
+  let token = stored();
+
+  // The key is null when everything was cleared.
+  addEventListener('storage', ({ key }) => {
+    if (key !== TOKEN_KEY && key !== null) return;
+    token = stored();
+    onOtherTab();
+  });
 
   function keep(newToken) {
     token = newToken;
     storage((store) => (token ? store.setItem(TOKEN_KEY, token) : store.removeItem(TOKEN_KEY)));
   }
 
-  async function request(method, path, { body, signal, token: sent = token } = {}) {
+  /** `doubles` is true if the request does more when it is sent twice. */
+  async function request(method, path, { body, signal, doubles = false, token: sent = token } = {}) {
+    const isOffline = navigator.onLine === false;
     const headers = {};
     if (sent) headers.Authorization = `Bearer ${sent}`;
     if (body) headers['Content-Type'] = 'application/json';
@@ -48,6 +61,7 @@ export function createApi(baseUrl, { onSignedOut = () => {} } = {}) {
       text = await response.text();
     } catch (error) {
       if (signal?.aborted) throw error;
+      if (doubles && !isOffline) throw new ApiError(OUTCOME_UNKNOWN, { code: 'outcome_unknown' });
       throw new ApiError('The server cannot be reached. Check your connection and try again.');
     }
     const answer = parse(text);
@@ -81,6 +95,8 @@ export function createApi(baseUrl, { onSignedOut = () => {} } = {}) {
 
   return {
     get signedIn() { return token !== null; },
+    /** The ID of the signed-in user, or null. */
+    get userId() { return token && userOf(token); },
     signUp: ({ email, password, username }) => enter('/auth/signup', { email, password, username: username || null }),
     signIn: ({ email, password }) => enter('/auth/login', { email, password }),
     signOut: () => keep(null),
@@ -92,7 +108,7 @@ export function createApi(baseUrl, { onSignedOut = () => {} } = {}) {
       return page(`/tasks?${new URLSearchParams(set)}`, options);
     },
     nextPage: page,
-    createTask: (task) => send('POST', '/tasks', { body: task }),
+    createTask: (task) => send('POST', '/tasks', { body: task, doubles: true }),
     /** Changes the fields that are sent; `null` or an empty string clears one. */
     updateTask: (id, changes) => send('PUT', `/tasks/${id}`, { body: changes }),
     completeTask: (id, completed) => send('PATCH', `/tasks/${id}/complete`, { body: { completed } }),
@@ -112,6 +128,15 @@ function storage(use) {
 function parse(text) {
   try {
     return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
+
+/** The token is a JWT: three parts in base64url, of which the second has the claims. */
+function userOf(token) {
+  try {
+    return JSON.parse(atob(token.split('.')[1].replaceAll('-', '+').replaceAll('_', '/'))).sub;
   } catch {
     return null;
   }

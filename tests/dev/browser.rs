@@ -1,5 +1,7 @@
 //! The example page and the docs page in headless Chromium, through chromedriver.
 
+mod page;
+
 use std::{
     fs,
     io::{BufRead, BufReader},

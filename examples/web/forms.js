@@ -1,0 +1,93 @@
+// Forms: their values, their errors, and what happens when they are submitted.
+
+import { ApiError } from './api.js';
+import { $, $$, focusIsLost } from './dom.js';
+import { hideAlert, showAlert } from './messages.js';
+
+for (const place of $$('.details')) place.append($('#details-template').content.cloneNode(true));
+
+export const valuesOf = (form) => Object.fromEntries(new FormData(form));
+
+/** Sets the fields that `values` names. Null empties a field. */
+export function fill(form, values) {
+  for (const [name, value] of Object.entries(values)) form.elements[name].value = value ?? '';
+}
+
+/** Returns the values that differ from the initial ones, or null if none does. */
+export function changedValues(values, initial) {
+  const changed = Object.entries(values).filter(([name, value]) => value !== initial[name]);
+  return changed.length > 0 ? Object.fromEntries(changed) : null;
+}
+
+export function showFieldError(input, text) {
+  const error = document.createElement('p');
+  error.className = 'field-error';
+  error.id = `${input.form.id}-${input.name}-error`;
+  error.textContent = text;
+  input.closest('.field').append(error);
+  input.setAttribute('aria-invalid', 'true');
+  input.setAttribute('aria-describedby', error.id);
+  input.closest('details')?.setAttribute('open', '');
+}
+
+export function clearFieldErrors(form) {
+  for (const error of $$('.field-error', form)) error.remove();
+  for (const input of $$('[aria-invalid]', form)) {
+    input.removeAttribute('aria-invalid');
+    input.removeAttribute('aria-describedby');
+  }
+}
+
+/** Shows the errors of the form's fields. Returns the first of these fields, or null if there is none. */
+export function showFieldErrors(form, fields) {
+  for (const [name, text] of Object.entries(fields)) {
+    const input = form.elements.namedItem(name);
+    if (input) showFieldError(input, text);
+  }
+  return $('[aria-invalid]', form);
+}
+
+/** Shows an error: at the fields of `form` if it has errors of fields, else as an alert. */
+export function report(error, form) {
+  if (error.name === 'AbortError') return;
+  if (!(error instanceof ApiError)) throw error;
+  const invalid = form && showFieldErrors(form, error.fields);
+  if (invalid) invalid.focus();
+  else showAlert(error.message);
+}
+
+/** Runs an action while its control is disabled, so that a request is not sent twice. */
+export async function run(control, action, form) {
+  hideAlert();
+  control.disabled = true;
+  try {
+    await action();
+  } catch (error) {
+    report(error, form);
+  } finally {
+    control.disabled = false;
+    // A disabled control loses the focus.
+    if (focusIsLost()) control.focus({ preventScroll: true });
+  }
+}
+
+/**
+ * Calls `action` when the form is submitted. The server alone judges the values, except those that it would never see,
+ * such as half a date.
+ */
+export function onSubmit(form, action) {
+  form.addEventListener('submit', (event) => {
+    event.preventDefault();
+    hideAlert();
+    clearFieldErrors(form);
+    const unfinished = [...form.elements].find((input) => input.validity.badInput);
+    if (!unfinished) return action(valuesOf(form));
+    showFieldError(unfinished, unfinished.validationMessage);
+    unfinished.focus();
+  });
+}
+
+/** As {@link onSubmit}. The form cannot be submitted again until the action has ended. */
+export function onSingleSubmit(form, action) {
+  onSubmit(form, (values) => run($('[type=submit]', form), () => action(values), form));
+}

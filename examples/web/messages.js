@@ -1,0 +1,35 @@
+// The alert and the toast.
+
+import { $ } from './dom.js';
+
+/** The alert that stays until the list is loaded: `{text, retry}`, or null. */
+let standing = null;
+
+/** Shows an alert in the open dialog, or else in the view. */
+export function showAlert(text, retry = standing?.retry) {
+  const box = $('#alert');
+  ($('dialog[open] form') ?? $('.view:not([hidden])')).prepend(box);
+  $('p', box).textContent = text;
+  $('#retry').hidden = !retry;
+  $('#retry').onclick = retry;
+  box.hidden = false;
+}
+
+/** Hides the alert. A standing one is shown again. */
+export function hideAlert() {
+  $('#alert').hidden = true;
+  if (standing) showAlert(standing.text);
+}
+
+export function setStandingAlert(alert) {
+  standing = alert;
+  hideAlert();
+}
+
+let toastTimer;
+
+export function toast(text) {
+  $('#toast').textContent = text;
+  clearTimeout(toastTimer);
+  toastTimer = setTimeout(() => $('#toast').replaceChildren(), 5000);
+}
