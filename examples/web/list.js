@@ -114,7 +114,7 @@ function forgetNext() {
 function loadSoon(delay = 0) {
   hideAlert();
   clearTimeout(loadTimer);
-  // What is on its way, and the next page, are of the old filters.
+  // The request on its way and the next page are of the old filters.
   loading?.abort();
   retry = null;
   forgetNext();

@@ -1,4 +1,4 @@
-// What the user does with a task of the list: complete, edit, delete.
+// The actions on a task of the list: complete, edit, delete.
 
 import { change } from './changes.js';
 import { api } from './client.js';
@@ -81,7 +81,7 @@ onSingleSubmit(editForm, async (values) => {
   toast('Task saved.');
   if (edited !== mine) return;
   mine.initial = values;
-  // What was typed since the form was submitted is not saved yet.
+  // The dialog stays open if more was typed since the form was submitted.
   if (!changedValues(valuesOf(editForm), values)) editDialog.close();
 });
 

@@ -75,10 +75,10 @@ async fn a_hash_that_passlib_made_logs_in() {
     assert_eq!(api.post("/auth/login").json(&credentials).await.status, 200);
 }
 
-/// What is stored is another e-mail's, none, a hash of a lower cost, one of a password that is not in NFC, and no hash.
+/// The kinds of users in the comparison, by what is stored of each.
 const STORED: [&str; 6] = ["wrong", "unknown", "right", "cheap", "not in NFC", "no hash"];
 
-/// Compares the times of logins with one password and the e-mails of `STORED`.
+/// Compares the times of logins with one password for all kinds of `STORED` users.
 async fn assert_same_time_whatever_is_stored(sent: &str) {
     // A cost at which the hash is most of the time, as at the default cost.
     let api = Api::with(dev::api, &[("BCRYPT_COST", "6")]).await;
