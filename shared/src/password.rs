@@ -194,8 +194,8 @@ mod tests {
         assert_eq!(password(&"u\u{308}".repeat(37)).err(), Some("string_too_long"));
         // The Ångström sign and the letter are one in NFC.
         assert!(password("\u{212b}ngstro\u{308}m").unwrap().is("Ångström"));
-        // The Kelvin sign is a K in NFC.
-        assert_eq!(password("\u{212a}ingston").err(), password("kingston").err());
+        // The Kelvin sign is a K in NFC, and `kingston` is common.
+        assert_eq!(password("\u{212a}ingston").err(), Some("value_error"));
     }
 
     #[test]
