@@ -3,6 +3,8 @@
 INSERT INTO users (id, email, hashed_password)
 SELECT lpad(to_hex(n), 32, '0')::uuid, n || '@example.com', 'x' FROM generate_series(1, 2000) n;
 
+INSERT INTO sessions (id, user_id) SELECT id, id FROM users;
+
 WITH tasks_of (owner, n, is_open, is_high) AS (
     SELECT owner, n, n / 2 % 2 = 0, n % 3 = 0
     FROM (VALUES (1, 10), (2, 100), (3, 10000), (5, 20001)) users (owner, count), generate_series(0, count - 1) n

@@ -1,4 +1,4 @@
--- The demo user and task that the events in this folder speak of, as new, and without the user that the events of
+-- The demo user, session and task that the events in this folder speak of, as new, and without the user that the events of
 -- signup make; and the attempts they made, which are limited. Run by `cargo dev --seed` and the tests.
 -- The password is `correct horse battery staple`. It is public, as is the secret that signed the events' tokens, so the
 -- hash is a cheap one.
@@ -12,6 +12,10 @@ DELETE FROM attempts WHERE address = '203.0.113.7';
 INSERT INTO users (id, email, username, hashed_password)
 VALUES ('019bc000-0000-7000-8000-000000000001', 'demo@example.com', 'demo',
         '$2b$04$ZoJkhplr2i62luI.3ErPtuZ8zOTL1Rv9pmdmRPUEHS83QcezgUNDK');
+
+INSERT INTO sessions (id, user_id, expires_at, user_agent, address)
+VALUES ('019bc000-0000-7000-8000-000000000004', '019bc000-0000-7000-8000-000000000001', '2100-01-01 00:00Z',
+        'Mozilla/5.0 (X11; Linux x86_64)', '203.0.113.7');
 
 INSERT INTO tasks (id, user_id, title, description, tags, due_date)
 VALUES ('019bc000-0000-7000-8000-000000000002', '019bc000-0000-7000-8000-000000000001', 'Buy milk',

@@ -78,7 +78,9 @@ impl ListEvents {
         let mut tokens = BTreeMap::new();
         for id in USERS.map(|(id, _)| id).into_iter().chain([TOO_MANY]) {
             let user = User { id: Uuid::from_u128(id), email: format!("{id}@example.com"), username: None };
-            let session = issuer.session(user, Timestamp::now()).map_err(|_| "no token can be signed")?;
+            let (id_of_session, now) = (user.id, Timestamp::now());
+            let session = issuer.session(user, id_of_session, 0, Timestamp::MAX, now);
+            let session = session.map_err(|_| "no token can be signed")?;
             let session = serde_json::to_value(session)?;
             tokens.insert(id, session["access_token"].as_str().unwrap_or_default().to_owned());
         }

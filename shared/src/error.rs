@@ -54,6 +54,8 @@ pub enum Error {
     DuplicateKey,
     /// 401: no valid token. One answer for every reason.
     InvalidToken,
+    /// 401: no refresh token that can be used. One answer for every reason.
+    InvalidRefreshToken,
     /// 401: the e-mail or the password is wrong. One answer for both.
     InvalidCredentials,
     /// 403: a page of another origin sent a form.
@@ -62,6 +64,8 @@ pub enum Error {
     NotFound,
     /// 404: the caller has no such task.
     TaskNotFound,
+    /// 404: the caller has no such session.
+    SessionNotFound,
     /// 405.
     MethodNotAllowed,
     /// 408: the body did not arrive in time. API Gateway waits for it before it calls a function.
@@ -133,6 +137,11 @@ impl Error {
             Self::InvalidToken => {
                 (StatusCode::UNAUTHORIZED, "invalid_token", "Could not validate credentials")
             }
+            Self::InvalidRefreshToken => (
+                StatusCode::UNAUTHORIZED,
+                "invalid_refresh_token",
+                "The session has ended, please sign in again",
+            ),
             Self::InvalidCredentials => {
                 (StatusCode::UNAUTHORIZED, "invalid_credentials", "Incorrect email or password")
             }
@@ -143,6 +152,7 @@ impl Error {
             ),
             Self::NotFound => (StatusCode::NOT_FOUND, "not_found", "Not found"),
             Self::TaskNotFound => (StatusCode::NOT_FOUND, "task_not_found", "Task not found"),
+            Self::SessionNotFound => (StatusCode::NOT_FOUND, "session_not_found", "Session not found"),
             Self::MethodNotAllowed => {
                 (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "Method not allowed")
             }
@@ -222,7 +232,7 @@ impl IntoResponse for Error {
         let mut response = self.answer().status.into_response();
         let headers = response.headers_mut();
         match self {
-            Self::InvalidToken | Self::InvalidCredentials => {
+            Self::InvalidToken | Self::InvalidRefreshToken | Self::InvalidCredentials => {
                 headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
             }
             // RFC 9110 §12.5.3: what would have been accepted.

@@ -19,6 +19,7 @@ mod other_event;
 pub mod password;
 mod prefix;
 mod run;
+pub mod session;
 mod ssm;
 mod state;
 pub mod telemetry;

@@ -102,6 +102,7 @@ async fn handle(
             duration: started.elapsed(),
             database: fields.database,
             resent: fields.resent,
+            refresh_token_reused: fields.refresh_token_reused,
             cold_start,
             user_id: fields.user_id,
         });

@@ -37,6 +37,9 @@ pub struct RequestLog<'a> {
     pub database: Duration,
     /// The number of resends of a statement, after a lost answer or a rollback.
     pub resent: u32,
+    /// True if the request ended a session, because it used an old refresh token again. Else it is left out.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub refresh_token_reused: bool,
     /// True for the first request that this process answered.
     pub cold_start: bool,
     /// The user who holds the token, signed up or logged in.
@@ -56,8 +59,8 @@ pub fn to_terminal(answered: &RequestLog) {
 }
 
 /// Writes the line for CloudWatch, in the [embedded metric format][emf]: its counts become the metrics
-/// `Requests`, `Errors` (5xx), `LoginFailures` and `ColdStarts` of the function `function`. A count of zero is left out,
-/// because each metric costs money.
+/// `Requests`, `Errors` (5xx), `LoginFailures`, `Refreshes`, `RefreshTokenReuses` and `ColdStarts` of the function
+/// `function`. A count of zero is left out, because each metric costs money.
 ///
 /// [emf]: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
 pub fn to_cloudwatch(function: &str, answered: &RequestLog) {
@@ -86,6 +89,8 @@ fn cloudwatch_line(function: &str, answered: &RequestLog, now: Timestamp) -> Str
         ("Requests", true),
         ("Errors", is_error),
         ("LoginFailures", answered.code == Some("invalid_credentials")),
+        ("Refreshes", answered.route == Some("/auth/refresh") && answered.status == 200),
+        ("RefreshTokenReuses", answered.refresh_token_reused),
         ("ColdStarts", answered.cold_start),
     ];
     let names = || counts.iter().filter(|(_, counts)| *counts).map(|(name, _)| *name);
@@ -131,11 +136,18 @@ pub(crate) struct Fields {
     pub(crate) user_id: Option<Uuid>,
     pub(crate) database: Duration,
     pub(crate) resent: u32,
+    pub(crate) refresh_token_reused: bool,
 }
 
 /// Changes the fields of the request that is being handled. Does nothing outside a request.
 pub(crate) fn record(change: impl FnOnce(&mut Fields)) {
     let _ = FIELDS.try_with(|fields| change(&mut fields.borrow_mut()));
+}
+
+/// Logs that an old refresh token of the user was used again, and counts it.
+pub fn refresh_token_reused(user_id: Uuid) {
+    tracing::warn!(%user_id, "an old refresh token was used again, so its session has ended");
+    record(|fields| fields.refresh_token_reused = true);
 }
 
 /// Waits for an answer, and returns it with the fields that were recorded meanwhile.
@@ -170,6 +182,7 @@ mod tests {
         duration: Duration::from_micros(2345),
         database: Duration::from_micros(1890),
         resent: 0,
+        refresh_token_reused: false,
         cold_start: false,
         user_id: Some(Uuid::from_u128(0x019b_c000_0000_7000_8000_0000_0000_0001)),
     };
@@ -224,6 +237,10 @@ mod tests {
         assert_eq!(counted(failed), "Requests LoginFailures");
         let refused = RequestLog { status: 401, code: Some("invalid_token"), ..ANSWERED };
         assert_eq!(counted(refused), "Requests");
+        let refreshed = RequestLog { route: Some("/auth/refresh"), ..ANSWERED };
+        assert_eq!(counted(refreshed), "Requests Refreshes");
+        let reused = RequestLog { status: 401, refresh_token_reused: true, ..ANSWERED };
+        assert_eq!(counted(reused), "Requests RefreshTokenReuses");
     }
 
     #[test]

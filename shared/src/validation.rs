@@ -3,7 +3,8 @@
 use std::{borrow::Cow, ops::ControlFlow};
 
 use deserr::{
-    DeserializeError, ErrorKind, IntoValue, MergeWithError, ValueKind, ValuePointerRef, take_cf_content,
+    DeserializeError, Deserr, ErrorKind, IntoValue, MergeWithError, Value, ValueKind, ValuePointerRef,
+    take_cf_content,
 };
 use serde::Serialize;
 
@@ -135,6 +136,24 @@ fn location(at: ValuePointerRef) -> Vec<Loc> {
             loc.push(Loc::Index(index));
             loc
         }
+    }
+}
+
+/// A field of a partial update: `None` if it was not sent. Null is a value.
+pub struct Patch<T>(pub Option<T>);
+
+impl<T> Default for Patch<T> {
+    fn default() -> Self {
+        Self(None)
+    }
+}
+
+impl<T: Deserr<ValidationErrors>> Deserr<ValidationErrors> for Patch<T> {
+    fn deserialize_from_value<V: IntoValue>(
+        value: Value<V>,
+        at: ValuePointerRef,
+    ) -> Result<Self, ValidationErrors> {
+        T::deserialize_from_value(value, at).map(|value| Self(Some(value)))
     }
 }
 

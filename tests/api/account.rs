@@ -1,7 +1,7 @@
-//! `GET /auth/me`.
+//! `GET` and `PATCH /auth/me`.
 
 use jiff::Timestamp;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use kit::Api;
 
@@ -17,4 +17,44 @@ async fn the_caller_is_shown() {
         let shown = json!({ "id": user.id, "email": user.email, "username": null, "created_at": created_at });
         assert_eq!(answer.body, shown);
     }
+}
+
+#[tokio::test]
+async fn the_username_is_changed_and_cleared() {
+    let api = Api::new(dev::api).await;
+    let user = api.user("ada").await;
+    let before = api.get("/auth/me").by(&user).send().await.body;
+    for (sent, expected) in [
+        (json!({ "username": "Ada" }), json!("Ada")),
+        (json!({}), json!("Ada")),
+        (json!({ "email": "other@example.com", "id": user.session }), json!("Ada")),
+        (json!({ "username": " ada " }), json!("ada")),
+        (json!({ "username": null }), Value::Null),
+        (json!({ "username": "Ada" }), json!("Ada")),
+        (json!({ "username": " " }), Value::Null),
+    ] {
+        let answer = api.patch("/auth/me").by(&user).json(&sent).await;
+        assert_eq!(answer.status, 200, "{sent}");
+        assert_eq!(answer.body["username"], expected, "{sent}");
+        assert_eq!(answer.body, api.get("/auth/me").by(&user).send().await.body);
+        for field in ["id", "email", "created_at"] {
+            assert_eq!(answer.body[field], before[field], "{sent}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_username_that_is_taken_or_not_fit_changes_nothing() {
+    let api = Api::new(dev::api).await;
+    let (ada, grace) = (api.user("ada").await, api.user("grace").await);
+    let update =
+        async |username: Value| api.patch("/auth/me").by(&grace).json(&json!({ "username": username })).await;
+    assert_eq!(api.patch("/auth/me").by(&ada).json(&json!({ "username": "Ada" })).await.status, 200);
+    let taken = update(json!("aDA")).await;
+    assert_eq!((taken.status, taken.code()), (409, "username_taken"));
+    for bad in [json!("two words"), json!("x".repeat(51)), json!("a\0"), json!(1), json!([])] {
+        assert_eq!(update(bad).await.bad_fields(), ["body.username"]);
+    }
+    assert_eq!(api.get("/auth/me").by(&grace).send().await.body["username"], Value::Null);
+    assert_eq!(update(json!("grace")).await.status, 200);
 }

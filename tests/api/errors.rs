@@ -22,7 +22,11 @@ async fn an_unknown_method_is_405_and_allow_names_the_others() {
     for (path, allow) in [
         ("/auth/signup", "POST"),
         ("/auth/login", "POST"),
-        ("/auth/me", "GET,HEAD"),
+        ("/auth/me", "GET,HEAD,PATCH"),
+        ("/auth/sessions", "DELETE,GET,HEAD"),
+        ("/auth/sessions/019bc000-0000-7000-8000-000000000004", "DELETE"),
+        ("/auth/refresh", "POST"),
+        ("/auth/logout", "POST"),
         ("/tasks", "GET,HEAD,POST"),
         (id, "DELETE,GET,HEAD,PUT"),
         (&format!("{id}/complete"), "PATCH"),
@@ -50,7 +54,7 @@ async fn an_unknown_method_is_405_and_allow_names_the_others() {
 async fn head_is_get_without_the_body() {
     let api = Api::new(dev::api).await;
     let user = api.user("ada").await;
-    for path in ["/tasks", "/auth/me", "/health"] {
+    for path in ["/tasks", "/auth/me", "/auth/sessions", "/health"] {
         let answer = api.call(Method::HEAD, path).by(&user).send().await;
         assert_eq!(answer.status, 200, "{path}");
     }
@@ -59,12 +63,14 @@ async fn head_is_get_without_the_body() {
 }
 
 /// The routes that read a body.
-async fn routes(api: &Api) -> (User, [(Method, String); 5]) {
+async fn routes(api: &Api) -> (User, [(Method, String); 7]) {
     let user = api.user("ada").await;
     let id = api.task(&user, &json!({ "title": "x" })).await["id"].as_str().unwrap().to_owned();
     let routes = [
         (Method::POST, "/auth/signup".to_owned()),
         (Method::POST, "/auth/login".to_owned()),
+        (Method::POST, "/auth/refresh".to_owned()),
+        (Method::PATCH, "/auth/me".to_owned()),
         (Method::POST, "/tasks".to_owned()),
         (Method::PUT, format!("/tasks/{id}")),
         (Method::PATCH, format!("/tasks/{id}/complete")),
@@ -275,6 +281,12 @@ async fn without_a_database_every_route_that_needs_it_is_503() {
         (Method::POST, "/auth/signup", account.clone()),
         (Method::POST, "/auth/login", account),
         (Method::GET, "/auth/me", Value::Null),
+        (Method::PATCH, "/auth/me", json!({ "username": "x" })),
+        (Method::POST, "/auth/refresh", json!({ "refresh_token": user.refresh_token })),
+        (Method::GET, "/auth/sessions", Value::Null),
+        (Method::DELETE, "/auth/sessions", Value::Null),
+        (Method::DELETE, "/auth/sessions/019bc000-0000-7000-8000-000000000004", Value::Null),
+        (Method::POST, "/auth/logout", Value::Null),
         (Method::GET, "/tasks", Value::Null),
         (Method::POST, "/tasks", json!({ "title": "x" })),
         (Method::GET, id, Value::Null),

@@ -65,6 +65,12 @@ async fn everything_works(api: &Api) {
     let credentials = json!({ "email": user.email, "password": PASSWORD });
     assert_eq!(api.post("/auth/login").json(&credentials).await.status, 200);
     assert_eq!(api.get("/auth/me").by(&user).send().await.status, 200);
+    let changes = json!({ "username": null });
+    assert_eq!(api.patch("/auth/me").by(&user).json(&changes).await.status, 200);
+    let refresh = json!({ "refresh_token": user.refresh_token });
+    assert_eq!(api.post("/auth/refresh").json(&refresh).await.status, 200);
+    assert_eq!(api.get("/auth/sessions").by(&user).send().await.status, 200);
+    assert_eq!(api.delete("/auth/sessions").by(&user).send().await.status, 204);
     assert_eq!(api.get("/health").send().await.status, 200);
     let task = api.task(&user, &json!({ "title": "Rotate the password" })).await;
     let path = format!("/tasks/{}", task["id"].as_str().unwrap());
@@ -73,4 +79,5 @@ async fn everything_works(api: &Api) {
     assert_eq!(api.put(&path).by(&user).json(&json!({ "priority": "high" })).await.status, 200);
     assert_eq!(api.patch(&format!("{path}/complete")).by(&user).send().await.status, 200);
     assert_eq!(api.delete(&path).by(&user).send().await.status, 200);
+    assert_eq!(api.post("/auth/logout").by(&user).send().await.status, 204);
 }

@@ -23,6 +23,11 @@ fn routes(api: &Api, id: &str) -> Vec<(String, Call, Option<Value>)> {
     let routes = [
         (Method::GET, "/auth/me", None),
         (Method::HEAD, "/auth/me", None),
+        (Method::PATCH, "/auth/me", Some(json!({ "username": "forged" }))),
+        (Method::PATCH, "/auth/me", Some(json!({}))),
+        (Method::GET, "/auth/sessions", None),
+        (Method::DELETE, "/auth/sessions", None),
+        (Method::DELETE, "/auth/sessions/019bc000-0000-7000-8000-000000000004", None),
         (Method::GET, "/tasks", None),
         (Method::GET, "/tasks?search=x&limit=1", None),
         (Method::POST, "/tasks", Some(json!({ "title": "forged" }))),
@@ -97,7 +102,7 @@ fn header() -> Value {
 }
 
 fn claims(user: &User) -> String {
-    json!({ "sub": user.id, "exp": now() + 600 }).to_string()
+    json!({ "sub": user.id, "sid": user.session, "exp": now() + 600 }).to_string()
 }
 
 /// A good header with something added or changed.
@@ -311,37 +316,44 @@ async fn a_token_with_a_bit_flipped_or_of_another_shape_is_refused() {
 async fn claims_that_are_missing_of_another_type_or_out_of_time_are_refused() {
     let api = Api::new(dev::api).await;
     let (user, id) = ada(&api).await;
-    let (sub, now) = (&user.id, now());
+    let (sub, sid, now) = (&user.id, &user.session, now());
     let later = now + 600;
     let claims = [
         // Five seconds are allowed for the clocks of two machines; the test may take some more.
-        format!(r#"{{"sub":"{sub}","exp":{}}}"#, now - 6),
-        format!(r#"{{"sub":"{sub}","exp":0}}"#),
-        format!(r#"{{"sub":"{sub}"}}"#),
-        format!(r#"{{"sub":"{sub}","exp":null}}"#),
-        format!(r#"{{"sub":"{sub}","exp":"{later}"}}"#),
-        format!(r#"{{"sub":"{sub}","exp":{later}.5}}"#),
-        format!(r#"{{"sub":"{sub}","exp":{later}.0}}"#),
-        format!(r#"{{"sub":"{sub}","exp":-{later}}}"#),
-        format!(r#"{{"sub":"{sub}","exp":1e300}}"#),
-        format!(r#"{{"sub":"{sub}","exp":1e400}}"#),
-        format!(r#"{{"sub":"{sub}","exp":9223372036854775808}}"#),
-        format!(r#"{{"sub":"{sub}","exp":true}}"#),
-        format!(r#"{{"sub":"{sub}","exp":{later},"exp":{later}}}"#),
-        format!(r#"{{"sub":"{sub}","exp":{later},"nbf":{}}}"#, now + 300),
-        format!(r#"{{"sub":"{sub}","exp":{later},"nbf":"{now}"}}"#),
-        format!(r#"{{"exp":{later}}}"#),
-        format!(r#"{{"sub":null,"exp":{later}}}"#),
-        format!(r#"{{"sub":"","exp":{later}}}"#),
-        format!(r#"{{"sub":1,"exp":{later}}}"#),
-        format!(r#"{{"sub":"{}","exp":{later}}}"#, user.email),
-        format!(r#"{{"sub":"{sub}\u0000","exp":{later}}}"#),
-        format!(r#"{{"sub":["{sub}"],"exp":{later}}}"#),
-        format!(r#"{{"sub":{{"id":"{sub}"}},"exp":{later}}}"#),
-        format!(r#"{{"sub":"{sub}","sub":"{sub}","exp":{later}}}"#),
-        format!(r#"{{"sub":"00000000-0000-0000-0000-000000000000","exp":{later}}}"#),
-        format!(r#"{{"user_id":"{sub}","exp":{later}}}"#),
-        format!(r#"{{"sub":"{sub}","exp":{later}}} x"#),
+        format!(r#"{{"sub":"{sub}","sid":"{sid}","exp":{}}}"#, now - 6),
+        format!(r#"{{"sub":"{sub}","sid":"{sid}","exp":0}}"#),
+        format!(r#"{{"sub":"{sub}","sid":"{sid}"}}"#),
+        format!(r#"{{"sub":"{sub}","sid":"{sid}","exp":null}}"#),
+        format!(r#"{{"sub":"{sub}","sid":"{sid}","exp":"{later}"}}"#),
+        format!(r#"{{"sub":"{sub}","sid":"{sid}","exp":{later}.5}}"#),
+        format!(r#"{{"sub":"{sub}","sid":"{sid}","exp":{later}.0}}"#),
+        format!(r#"{{"sub":"{sub}","sid":"{sid}","exp":-{later}}}"#),
+        format!(r#"{{"sub":"{sub}","sid":"{sid}","exp":1e300}}"#),
+        format!(r#"{{"sub":"{sub}","sid":"{sid}","exp":1e400}}"#),
+        format!(r#"{{"sub":"{sub}","sid":"{sid}","exp":9223372036854775808}}"#),
+        format!(r#"{{"sub":"{sub}","sid":"{sid}","exp":true}}"#),
+        format!(r#"{{"sub":"{sub}","sid":"{sid}","exp":{later},"exp":{later}}}"#),
+        format!(r#"{{"sub":"{sub}","sid":"{sid}","exp":{later},"nbf":{}}}"#, now + 300),
+        format!(r#"{{"sub":"{sub}","sid":"{sid}","exp":{later},"nbf":"{now}"}}"#),
+        format!(r#"{{"sid":"{sid}","exp":{later}}}"#),
+        format!(r#"{{"sub":null,"sid":"{sid}","exp":{later}}}"#),
+        format!(r#"{{"sub":"","sid":"{sid}","exp":{later}}}"#),
+        format!(r#"{{"sub":1,"sid":"{sid}","exp":{later}}}"#),
+        format!(r#"{{"sub":"{}","sid":"{sid}","exp":{later}}}"#, user.email),
+        format!(r#"{{"sub":"{sub}\u0000","sid":"{sid}","exp":{later}}}"#),
+        format!(r#"{{"sub":["{sub}"],"sid":"{sid}","exp":{later}}}"#),
+        format!(r#"{{"sub":{{"id":"{sub}"}},"sid":"{sid}","exp":{later}}}"#),
+        format!(r#"{{"sub":"{sub}","sub":"{sub}","sid":"{sid}","exp":{later}}}"#),
+        format!(r#"{{"sub":"00000000-0000-0000-0000-000000000000","sid":"{sid}","exp":{later}}}"#),
+        format!(r#"{{"user_id":"{sub}","sid":"{sid}","exp":{later}}}"#),
+        format!(r#"{{"sub":"{sub}","sid":"{sid}","exp":{later}}} x"#),
+        format!(r#"{{"sub":"{sub}","exp":{later}}}"#),
+        format!(r#"{{"sub":"{sub}","sid":null,"exp":{later}}}"#),
+        format!(r#"{{"sub":"{sub}","sid":"","exp":{later}}}"#),
+        format!(r#"{{"sub":"{sub}","sid":["{sid}"],"exp":{later}}}"#),
+        format!(r#"{{"sub":"{sub}","sid":"{sid}","sid":"{sid}","exp":{later}}}"#),
+        format!(r#"{{"sub":"{sub}","sid":"{sub}","exp":{later}}}"#),
+        format!(r#"{{"sub":"{sid}","sid":"{sid}","exp":{later}}}"#),
         "{}".to_owned(),
         "[]".to_owned(),
         "null".to_owned(),
@@ -366,7 +378,9 @@ async fn a_token_of_9_kilobytes_or_a_megabyte_is_refused_at_once() {
             bearer("a long header", format!("{filler}.{}", user.token)),
             bearer("a long signature", format!("{}{filler}", user.token)),
             bearer("long claims", {
-                let claims = json!({ "sub": user.id, "exp": now() + 600, "filler": filler }).to_string();
+                let claims =
+                    json!({ "sub": user.id, "sid": user.session, "exp": now() + 600, "filler": filler })
+                        .to_string();
                 signed(
                     &header().to_string(),
                     &claims,

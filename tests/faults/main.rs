@@ -225,8 +225,25 @@ async fn a_sign_up_with_a_taken_email_whose_answer_is_lost_is_409() {
 }
 
 #[tokio::test]
-async fn a_login_whose_answer_is_lost_is_sent_again() {
+async fn a_login_whose_answer_is_lost_is_sent_again_and_starts_one_session() {
     sent_again(lost::login(lost::Way::Plain).await);
+}
+
+#[tokio::test]
+async fn a_refresh_whose_answer_is_lost_is_sent_again_and_advances_once() {
+    sent_again(lost::refresh(lost::Way::Plain).await);
+}
+
+#[tokio::test]
+async fn an_ended_session_whose_answer_is_lost_is_told_as_ended() {
+    sent_again(lost::log_out(lost::Way::Plain).await);
+    sent_again(lost::end_session(lost::Way::Plain).await);
+    sent_again(lost::end_another_session(lost::Way::Plain).await);
+}
+
+#[tokio::test]
+async fn a_new_username_whose_answer_is_lost_is_sent_again() {
+    sent_again(lost::rename(lost::Way::Plain).await);
 }
 
 #[track_caller]
@@ -254,6 +271,11 @@ async fn lost_answers_have_the_same_results_with_pgbouncer() {
     sent_again(lost::signup(lost::Way::PgBouncer).await);
     refused(lost::signup_taken(lost::Way::PgBouncer).await);
     sent_again(lost::login(lost::Way::PgBouncer).await);
+    sent_again(lost::refresh(lost::Way::PgBouncer).await);
+    sent_again(lost::log_out(lost::Way::PgBouncer).await);
+    sent_again(lost::end_session(lost::Way::PgBouncer).await);
+    sent_again(lost::end_another_session(lost::Way::PgBouncer).await);
+    sent_again(lost::rename(lost::Way::PgBouncer).await);
     sent_once(lost::toggled(lost::Way::PgBouncer).await);
 }
 
@@ -362,8 +384,8 @@ async fn two_hundred_logins_at_once_are_answered_in_time() {
 fn assert_round_trips(trips: &[(&str, u64)]) {
     for &(request, trips) in trips {
         let expected = match request {
-            // One statement checks the rate limit before the hash is computed, one inserts the user.
-            "POST /auth/signup" => 2,
+            // One statement checks the rate limit before the hash is computed, one inserts the user and the session.
+            "POST /auth/signup" | "POST /auth/login" => 2,
             "GET /tasks without a token" => 0,
             _ => 1,
         };
@@ -372,13 +394,13 @@ fn assert_round_trips(trips: &[(&str, u64)]) {
 }
 
 #[tokio::test]
-async fn a_request_is_one_round_trip_a_sign_up_two_and_a_401_none() {
+async fn a_request_is_one_round_trip_a_sign_up_or_login_two_and_a_401_none() {
     assert_round_trips(&pressure::round_trips(async |url| Proxy::start(url).await).await);
 }
 
 #[tokio::test]
 #[ignore = "needs pgbouncer"]
-async fn a_request_through_pgbouncer_is_one_round_trip_a_sign_up_two_and_a_401_none() {
+async fn a_request_through_pgbouncer_is_one_round_trip_a_sign_up_or_login_two_and_a_401_none() {
     let mut pgbouncer = None;
     let trips = pressure::round_trips(async |url| {
         Proxy::start(pgbouncer.insert(PgBouncer::start(url, 1, 100).await).url()).await

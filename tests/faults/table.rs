@@ -79,6 +79,11 @@ async fn main() {
         print(lost::signup(way).await);
         print(lost::signup_taken(way).await);
         print(lost::login(way).await);
+        print(lost::refresh(way).await);
+        print(lost::log_out(way).await);
+        print(lost::end_session(way).await);
+        print(lost::end_another_session(way).await);
+        print(lost::rename(way).await);
     }
     print(lost::cut_while_inserting().await);
     print(lost::for_good().await);

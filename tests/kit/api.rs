@@ -5,6 +5,7 @@ use axum::{
     body::{Body, Bytes},
     http::{HeaderMap, HeaderValue, Method, Request},
 };
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use shared::{Config, config, extract::ClientIp};
@@ -27,8 +28,28 @@ pub struct Api {
 
 pub struct User {
     pub id: String,
+    /// The ID of the session that sign-up started.
+    pub session: String,
     pub email: String,
     pub token: String,
+    pub refresh_token: String,
+}
+
+impl User {
+    /// Returns the user of an answer to a sign-up, a login or a refresh.
+    pub fn new(answer: &Answer) -> Self {
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let token = text(&answer.body["access_token"]);
+        let claims = URL_SAFE_NO_PAD.decode(token.split('.').nth(1).unwrap()).unwrap();
+        let claims: Value = serde_json::from_slice(&claims).unwrap();
+        Self {
+            id: text(&answer.body["user"]["id"]),
+            session: text(&claims["sid"]),
+            email: text(&answer.body["user"]["email"]),
+            refresh_token: text(&answer.body["refresh_token"]),
+            token,
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -83,11 +104,7 @@ impl Api {
         let email = format!("{name}@example.com");
         let answer = self.post("/auth/signup").json(&json!({ "email": email, "password": PASSWORD })).await;
         assert_eq!(answer.status, 201, "{answer:?}");
-        User {
-            id: answer.body["user"]["id"].as_str().unwrap().to_owned(),
-            token: answer.body["access_token"].as_str().unwrap().to_owned(),
-            email,
-        }
+        User::new(&answer)
     }
 
     /// Creates a task of `user` with these fields, through the API.

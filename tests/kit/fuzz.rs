@@ -24,6 +24,9 @@ use crate::{connect, database};
 /// The ID of the user in `events/seed.sql`.
 const DEMO: Uuid = Uuid::from_u128(0x019b_c000_0000_7000_8000_0000_0000_0001);
 
+/// The ID of their session in `events/seed.sql`.
+const SESSION: Uuid = Uuid::from_u128(0x019b_c000_0000_7000_8000_0000_0000_0004);
+
 /// Another user, whose task must not be returned or changed.
 const OTHER_USER: &str = "
     INSERT INTO users (id, email, hashed_password)
@@ -60,7 +63,10 @@ impl Events {
         let mut function =
             shared::answer_events(routes(&config).unwrap(), Cors::new(&config).unwrap(), |_| {});
         let demo = User { id: DEMO, email: "demo@example.com".to_owned(), username: None };
-        let session = Issuer::new(&config).unwrap().session(demo, Timestamp::now()).unwrap();
+        // The expiry is that of the session in events/seed.sql.
+        let expires_at = "2100-01-01T00:00:00Z".parse().unwrap();
+        let issuer = Issuer::new(&config).unwrap();
+        let session = issuer.session(demo, SESSION, 0, expires_at, Timestamp::now()).unwrap();
         let session = serde_json::to_value(session).unwrap();
         let (client, _) = connect(&url).await.unwrap();
         let mut this = Self {
@@ -221,7 +227,8 @@ pub fn token(input: &[u8]) -> Option<Uuid> {
         }
         _ => String::from_utf8_lossy(input).into_owned(),
     };
-    let user = VERIFIER.verify(&token, Timestamp::from_second(NOW).unwrap());
+    let now = Timestamp::from_second(NOW).unwrap();
+    let user = VERIFIER.access(&token, now).map(|claims| claims.sub);
     if user.is_some() {
         assert_eq!(user, expected_user(&token), "{token}");
     }
@@ -256,6 +263,8 @@ fn expected_user(token: &str) -> Option<Uuid> {
     let time = |name: &str| claims[name].as_i64().map(i128::from);
     let is_valid_now = i128::from(NOW) < time("exp")? + 5
         && (claims["nbf"].is_null() || time("nbf")? <= i128::from(NOW) + 5);
-    let user = Uuid::parse_str(claims["sub"].as_str()?).ok()?;
+    let uuid = |name: &str| Uuid::parse_str(claims[name].as_str()?).ok();
+    let user = uuid("sub")?;
+    uuid("sid")?;
     (is_valid_header && is_valid_now).then_some(user)
 }

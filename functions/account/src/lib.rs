@@ -1,37 +1,49 @@
-//! `GET /auth/me`: the caller's account.
+//! The caller's account and sessions: `/auth/me`, `/auth/sessions`, `/auth/refresh` and `/auth/logout`.
 
-use axum::{Router, extract::State, routing::get};
-use jiff::Timestamp;
-use serde::Serialize;
-use shared::{
-    AppState, Config, Db, Error, config,
-    extract::{Caller, Json},
-    user::User,
+mod me;
+mod refresh;
+mod sessions;
+
+use axum::{
+    Router,
+    extract::FromRef,
+    routing::{delete, get, post},
 };
-use tokio_postgres::types::Type;
+use shared::{
+    Config, Db, config,
+    jwt::{Issuer, Verifier},
+    session::Lifetimes,
+};
 
 /// The variables that may come from SSM Parameter Store. template.yaml allows the function to read them there.
 pub const SECRETS: &[&str] = &["DATABASE_URL", "DATABASE_CA", "JWT_SECRET", "JWT_SECRET_PREVIOUS"];
 
+#[derive(Clone, FromRef)]
+struct AppState {
+    db: Db,
+    issuer: Issuer,
+    verifier: Verifier,
+    lifetimes: Lifetimes,
+}
+
+impl AppState {
+    fn new(config: &Config, db: Db) -> Result<Self, config::Error> {
+        Ok(Self {
+            db,
+            issuer: Issuer::new(config)?,
+            verifier: Verifier::new(config)?,
+            lifetimes: Lifetimes::new(config)?,
+        })
+    }
+}
+
 /// The routes of this function.
 pub fn router(config: &Config, db: Db) -> Result<Router, config::Error> {
-    Ok(Router::new().route("/auth/me", get(me)).with_state(AppState::new(config, db)?))
-}
-
-#[derive(Serialize)]
-struct Account {
-    #[serde(flatten)]
-    user: User,
-    created_at: Timestamp,
-}
-
-async fn me(caller: Caller, State(db): State<Db>) -> Result<Json<Account>, Error> {
-    let row = db
-        .query_opt(
-            "SELECT id, email, username, created_at FROM users WHERE id = $1",
-            &[(&caller.id, Type::UUID)],
-        )
-        .await?
-        .ok_or(Error::InvalidToken)?;
-    Ok(Json(Account { user: User::try_from(&row)?, created_at: row.try_get("created_at")? }))
+    Ok(Router::new()
+        .route("/auth/me", get(me::read).patch(me::update))
+        .route("/auth/sessions", get(sessions::list).delete(sessions::end_others))
+        .route("/auth/sessions/{id}", delete(sessions::end))
+        .route("/auth/refresh", post(refresh::refresh))
+        .route("/auth/logout", post(sessions::log_out))
+        .with_state(AppState::new(config, db)?))
 }

@@ -9,13 +9,15 @@ use deserr::Deserr;
 use jiff::Timestamp;
 use shared::{
     Config, Cors, Db, Error, config,
-    extract::{ClientIp, Form, Json, is_form},
+    extract::{ClientIp, Form, Json, UserAgent, is_form},
     jwt::{Issuer, Session},
     password::Hasher,
+    session::Lifetimes,
     user::{EMAIL_MAX_BYTES, User, canonical_email},
     validation::{ValidationErrors, Violation},
 };
 use tokio_postgres::types::Type;
+use uuid::Uuid;
 
 /// The variables that may come from SSM Parameter Store. template.yaml allows the function to read them there.
 pub const SECRETS: &[&str] = &["DATABASE_URL", "DATABASE_CA", "JWT_SECRET"];
@@ -25,6 +27,7 @@ struct AppState {
     db: Db,
     issuer: Issuer,
     hasher: Hasher,
+    lifetimes: Lifetimes,
     /// The origins whose pages may send the form.
     cors: Cors,
     /// Attempts per hour and client IP with one e-mail. 0 means no limit.
@@ -39,6 +42,7 @@ impl AppState {
             db,
             issuer: Issuer::new(config)?,
             hasher: Hasher::new(config)?,
+            lifetimes: Lifetimes::new(config)?,
             cors: Cors::new(config)?,
             account_limit: config.number("LOGIN_LIMIT_PER_ACCOUNT_AND_ADDRESS", 30, 0..=1_000_000)?,
             ip_limit: config.number("LOGIN_LIMIT_PER_ADDRESS", 300, 0..=1_000_000)?,
@@ -109,6 +113,7 @@ impl FromRequest<AppState> for Credentials {
 async fn login(
     State(app): State<AppState>,
     ClientIp(ip): ClientIp,
+    UserAgent(user_agent): UserAgent,
     Credentials { email, password }: Credentials,
 ) -> Result<Json<Session>, Error> {
     // An e-mail that cannot have been registered is not sent to the database: PostgreSQL cannot hold it, or it is a password
@@ -135,9 +140,30 @@ async fn login(
     if let Some(retry_after) = row.try_get("retry_after")? {
         return Err(Error::TooManyAttempts { retry_after });
     }
-    if app.hasher.verify(password, row.try_get("hashed_password")?).await? {
-        app.issuer.session(User::try_from(&row)?, Timestamp::now()).map(Json)
-    } else {
-        Err(Error::InvalidCredentials)
+    let hash: Option<String> = row.try_get("hashed_password")?;
+    if !app.hasher.verify(password, hash.clone()).await? {
+        return Err(Error::InvalidCredentials);
     }
+    let user = User::try_from(&row)?;
+    let session = Uuid::now_v7();
+    let row = app
+        .db
+        .query_opt(
+            // The lock keeps the password from being changed until the session is there to be ended with the others.
+            "WITH me AS MATERIALIZED (SELECT id FROM users WHERE id = $1 AND hashed_password = $2 FOR SHARE) \
+             SELECT start_session($3, id, make_interval(secs => $4), $5, $6) AS expires_at FROM me",
+            &[
+                (&user.id, Type::UUID),
+                (&hash, Type::TEXT),
+                (&session, Type::UUID),
+                (&app.lifetimes.of_new(), Type::INT4),
+                (&user_agent, Type::TEXT),
+                (&ip, Type::INET),
+            ],
+        )
+        .await?
+        // The password was changed meanwhile.
+        .ok_or(Error::InvalidCredentials)?;
+    let expires_at = row.try_get("expires_at")?;
+    app.issuer.session(user, session, 0, expires_at, Timestamp::now()).map(Json)
 }

@@ -178,24 +178,6 @@ fn truncate_fraction(sent: &str) -> String {
     format!("{whole}.{digits}{rest}")
 }
 
-/// A field of a partial update: `None` if it was not sent. Null is a value.
-pub struct Patch<T>(pub Option<T>);
-
-impl<T> Default for Patch<T> {
-    fn default() -> Self {
-        Self(None)
-    }
-}
-
-impl<T: Deserr<ValidationErrors>> Deserr<ValidationErrors> for Patch<T> {
-    fn deserialize_from_value<V: IntoValue>(
-        value: Value<V>,
-        at: ValuePointerRef,
-    ) -> Result<Self, ValidationErrors> {
-        T::deserialize_from_value(value, at).map(|value| Self(Some(value)))
-    }
-}
-
 /// Refuses U+0000, which PostgreSQL's text cannot hold.
 pub fn reject_nul(text: &str) -> Result<&str, Violation> {
     if text.contains('\0') {

@@ -17,7 +17,7 @@ use tokio_postgres::{Row, types::Type};
 use crate::{
     cursor::{Cursor, Order, SortBy},
     fields::{Priority, reject_nul},
-    task::{Task, columns},
+    task::{Task, columns, is_caller},
 };
 
 /// The largest answer, in bytes. Lambda's limit is 6 MB (AWS Lambda quotas, "invocation payload"), of which the headers and
@@ -102,6 +102,7 @@ pub async fn list(
             &statement(&query),
             &[
                 (&caller.id, Type::UUID),
+                (&caller.session, Type::UUID),
                 (&query.completed, Type::BOOL),
                 (&query.priority.map(Priority::as_str), Type::TEXT),
                 (&query.tag, Type::TEXT),
@@ -127,7 +128,7 @@ pub async fn list(
 /// the memory.
 #[derive(Default)]
 struct List {
-    user_exists: bool,
+    session_exists: bool,
     json: Vec<u8>,
     size_in_lambda: usize,
     count: usize,
@@ -136,9 +137,9 @@ struct List {
 }
 
 impl List {
-    /// Adds the task of a row. No row means that the user does not exist, and a row of nulls that there are no tasks.
+    /// Adds the task of a row. No row means that the session has ended, and a row of nulls that there are no tasks.
     fn push(&mut self, row: &Row, limit: usize) -> Result<(), Error> {
-        self.user_exists = true;
+        self.session_exists = true;
         let Some(task) = Task::from_row(row)? else { return Ok(()) };
         self.has_next = self.count == limit;
         if self.has_next {
@@ -157,7 +158,7 @@ impl List {
     }
 
     fn finish(mut self) -> Result<Self, Error> {
-        if !self.user_exists {
+        if !self.session_exists {
             return Err(Error::InvalidToken);
         }
         if self.json.is_empty() {
@@ -168,8 +169,8 @@ impl List {
     }
 }
 
-/// Builds the statement. `$1` is the user, `$2` completed, `$3` priority, `$4` tag, `$5` search, `$6` and `$7` the cursor's
-/// key and id, `$8` the limit.
+/// Builds the statement. `$1` is the user, `$2` the session, `$3` completed, `$4` priority, `$5` tag, `$6` search, `$7` and
+/// `$8` the cursor's key and id, `$9` the limit.
 ///
 /// It has only the conditions that were asked for, because PostgreSQL plans it anew each time. A page is a subquery, so that
 /// it is read in the order of an index up to its limit, and only the page is sorted. For the whole list a subquery saves
@@ -193,23 +194,23 @@ fn statement(query: &ListQuery) -> String {
         Order::Asc => ("ASC", ">"),
         Order::Desc => ("DESC", "<"),
     };
-    let (of_task, of_cursor) = (key(column), key("$6"));
-    let in_order = format!("ORDER BY {of_task} {direction}, t.id {direction} LIMIT $8");
+    let (of_task, of_cursor) = (key(column), key("$7"));
+    let in_order = format!("ORDER BY {of_task} {direction}, t.id {direction} LIMIT $9");
 
     let mut filter = "t.user_id = $1".to_owned();
     for (is_set, condition) in [
-        (query.completed.is_some(), "t.completed = $2"),
-        (query.priority.is_some(), "t.priority = $3::task_priority"),
+        (query.completed.is_some(), "t.completed = $3"),
+        (query.priority.is_some(), "t.priority = $4::task_priority"),
         // No tag has a comma. Comparing with an array of each task's tags takes twice as long.
         (
             query.tag.is_some(),
-            "strpos($4, ',') = 0 AND strpos(',' || lower(t.tags) || ',', ',' || lower($4) || ',') > 0",
+            "strpos($5, ',') = 0 AND strpos(',' || lower(t.tags) || ',', ',' || lower($5) || ',') > 0",
         ),
         (
             query.search.is_some(),
-            "(strpos(lower(t.title), lower($5)) > 0 OR strpos(lower(t.description), lower($5)) > 0)",
+            "(strpos(lower(t.title), lower($6)) > 0 OR strpos(lower(t.description), lower($6)) > 0)",
         ),
-        (query.cursor.is_some(), &format!("({of_task}, t.id) {beyond} ({of_cursor}, $7)")),
+        (query.cursor.is_some(), &format!("({of_task}, t.id) {beyond} ({of_cursor}, $8)")),
     ] {
         if is_set {
             filter += " AND ";
@@ -221,8 +222,9 @@ fn statement(query: &ListQuery) -> String {
         None => ("tasks".to_owned(), filter.as_str()),
     };
     format!(
-        "SELECT {} FROM users me LEFT JOIN {tasks} t ON {of_user} WHERE me.id = $1 {in_order}",
-        columns!()
+        "SELECT {} FROM sessions me LEFT JOIN {tasks} t ON {of_user} WHERE {} {in_order}",
+        columns!(),
+        is_caller!()
     )
 }
 
@@ -259,6 +261,7 @@ mod tests {
             .batch_execute(&format!(
                 "INSERT INTO users (id, email, hashed_password)
                  SELECT md5(n::text)::uuid, n || '@example.com', 'x' FROM generate_series(0, 1000) n;
+                 INSERT INTO sessions (id, user_id) SELECT id, id FROM users;
                  INSERT INTO tasks (id, user_id, title, description, completed, priority, tags, due_date, created_at)
                  SELECT gen_random_uuid(), md5((CASE WHEN n < {count} THEN 0 ELSE 1 + n % 1000 END)::text)::uuid,
                         md5(n::text), 'about ' || n, n % 3 = 0, (enum_range(NULL::task_priority))[1 + n % 3],
@@ -275,6 +278,8 @@ mod tests {
 
     async fn plan(client: &tokio_postgres::Client, user: uuid::Uuid, query: &ListQuery) -> String {
         let params: &[shared::db::Param<'_>] = &[
+            (&user, Type::UUID),
+            // The session has the same id.
             (&user, Type::UUID),
             (&query.completed, Type::BOOL),
             (&query.priority.map(Priority::as_str), Type::TEXT),

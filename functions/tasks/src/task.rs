@@ -1,7 +1,7 @@
 //! One task: its JSON, and the handlers that create, read, update, complete and delete it.
 
 use axum::{
-    extract::{FromRequestParts, RawPathParams, State},
+    extract::{FromRequestParts, State},
     http::{HeaderName, StatusCode, header, request::Parts},
 };
 use deserr::Deserr;
@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 use shared::{
     Db, Error, Prefix,
     db::Param,
-    extract::{Caller, Json},
-    validation::ValidationErrors,
+    extract::{Caller, Json, PathId},
+    validation::{Patch, ValidationErrors},
 };
 use tokio_postgres::{
     Row,
@@ -20,7 +20,7 @@ use tokio_postgres::{
 };
 use uuid::Uuid;
 
-use crate::fields::{Description, DueDate, Patch, Priority, Tags, Title};
+use crate::fields::{Description, DueDate, Priority, Tags, Title};
 
 /// A task as the API shows it.
 #[derive(Serialize)]
@@ -47,6 +47,14 @@ macro_rules! columns {
 }
 pub(crate) use columns;
 
+/// The session `me` of the caller, who is `$1` and whose session is `$2`. It has no row if it has ended.
+macro_rules! is_caller {
+    () => {
+        "me.user_id = $1 AND me.id = $2 AND me.expires_at > now()"
+    };
+}
+pub(crate) use is_caller;
+
 impl Task {
     /// Returns the task of a row, or `None` for a row of nulls.
     pub fn from_row(row: &Row) -> Result<Option<Self>, tokio_postgres::Error> {
@@ -65,28 +73,22 @@ impl Task {
         }))
     }
 
-    /// Answers with the task of a statement that begins at the caller: no row means no user, a row of nulls no task.
+    /// Answers with the task of a statement that begins at the caller: no row means no session, a row of nulls no task.
     fn answer(row: Option<Row>) -> Result<Json<Self>, Error> {
         let row = row.ok_or(Error::InvalidToken)?;
         Self::from_row(&row)?.map(Json).ok_or(Error::TaskNotFound)
     }
 }
 
-/// The `{id}` of the path: a UUID in any case (RFC 9562 §4). Anything else is not the id of a task.
+/// The `{id}` of the path.
 pub struct TaskId(Uuid);
 
 impl<S: Send + Sync> FromRequestParts<S> for TaskId {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Error> {
-        let params =
-            RawPathParams::from_request_parts(parts, state).await.map_err(|_| Error::TaskNotFound)?;
-        let (_, id) = params.iter().next().ok_or(Error::Internal)?;
-        match Uuid::try_parse(id) {
-            // The parser also takes forms without hyphens and in braces.
-            Ok(uuid) if uuid.to_string().eq_ignore_ascii_case(id) => Ok(Self(uuid)),
-            _ => Err(Error::TaskNotFound),
-        }
+        let PathId(id) = PathId::from_request_parts(parts, state).await?;
+        id.map(Self).ok_or(Error::TaskNotFound)
     }
 }
 
@@ -117,12 +119,15 @@ pub async fn create(
         .query_opt(
             concat!(
                 "INSERT INTO tasks AS t (user_id, id, title, description, completed, priority, tags, due_date) ",
-                "VALUES ($1, $2, $3, $4, $5, $6::task_priority, $7, $8::timestamp) ",
+                "SELECT me.user_id, $3, $4, $5, $6, $7::task_priority, $8, $9::timestamp FROM sessions me WHERE ",
+                is_caller!(),
                 // If the id exists already, this statement was sent before and its answer was lost.
-                "ON CONFLICT (id) DO UPDATE SET id = excluded.id RETURNING ", columns!(),
+                " ON CONFLICT (id) DO UPDATE SET id = excluded.id RETURNING ",
+                columns!(),
             ),
             &[
                 (&caller.id, Type::UUID),
+                (&caller.session, Type::UUID),
                 (&id, Type::UUID),
                 (&new.title.0, Type::TEXT),
                 (&new.description.0, Type::TEXT),
@@ -134,7 +139,7 @@ pub async fn create(
         )
         .await
         .map_err(|error| match error.constraint() {
-            // The user does not exist any more.
+            // The user is being deleted.
             Some("tasks_user_id_fkey") => Error::InvalidToken,
             _ => error.into(),
         })?;
@@ -148,10 +153,10 @@ pub async fn read(caller: Caller, TaskId(id): TaskId, State(db): State<Db>) -> R
             concat!(
                 "SELECT ",
                 columns!(),
-                " FROM users me ",
-                "LEFT JOIN tasks t ON t.id = $2 AND t.user_id = $1 WHERE me.id = $1",
+                " FROM sessions me LEFT JOIN tasks t ON t.id = $3 AND t.user_id = $1 WHERE ",
+                is_caller!(),
             ),
-            &[(&caller.id, Type::UUID), (&id, Type::UUID)],
+            &[(&caller.id, Type::UUID), (&caller.session, Type::UUID), (&id, Type::UUID)],
         )
         .await?;
     Task::answer(row)
@@ -195,21 +200,25 @@ pub async fn update(
         ("tags", "", as_param(&tags, Type::TEXT)),
         ("due_date", "::timestamp", as_param(&due_date, Type::TEXT)),
     ];
-    let mut params: Vec<Param> = vec![(&caller.id, Type::UUID), (&id, Type::UUID)];
+    let mut params: Vec<Param> =
+        vec![(&caller.id, Type::UUID), (&caller.session, Type::UUID), (&id, Type::UUID)];
     let mut assignments = "updated_at = now()".to_owned();
     for (column, cast, param) in fields {
         let Some(param) = param else { continue };
         params.push(param);
         assignments += &format!(", {column} = ${}{cast}", params.len());
     }
-    if params.len() == 2 {
+    if params.len() == 3 {
         return read(caller, TaskId(id), State(db)).await;
     }
     let sql = format!(
         concat!(
-            "WITH t AS (UPDATE tasks SET {} WHERE id = $2 AND user_id = $1 RETURNING *) SELECT ",
+            "WITH t AS (UPDATE tasks SET {} FROM sessions me WHERE tasks.id = $3 AND tasks.user_id = $1 AND ",
+            is_caller!(),
+            " RETURNING tasks.*) SELECT ",
             columns!(),
-            " FROM users me LEFT JOIN t ON true WHERE me.id = $1",
+            " FROM sessions me LEFT JOIN t ON true WHERE ",
+            is_caller!(),
         ),
         assignments,
     );
@@ -237,13 +246,20 @@ pub async fn complete(
 ) -> Result<Json<Task>, Error> {
     let completed = body.and_then(|Json(completion)| completion?.completed);
     let sql = concat!(
-        "WITH t AS (UPDATE tasks SET completed = coalesce($3, NOT completed), updated_at = now() ",
-        "WHERE id = $2 AND user_id = $1 RETURNING *) ",
-        "SELECT ",
+        "WITH t AS (UPDATE tasks SET completed = coalesce($4, NOT completed), updated_at = now() ",
+        "FROM sessions me WHERE tasks.id = $3 AND tasks.user_id = $1 AND ",
+        is_caller!(),
+        " RETURNING tasks.*) SELECT ",
         columns!(),
-        " FROM users me LEFT JOIN t ON true WHERE me.id = $1",
+        " FROM sessions me LEFT JOIN t ON true WHERE ",
+        is_caller!(),
     );
-    let params: [Param; 3] = [(&caller.id, Type::UUID), (&id, Type::UUID), (&completed, Type::BOOL)];
+    let params: [Param; 4] = [
+        (&caller.id, Type::UUID),
+        (&caller.session, Type::UUID),
+        (&id, Type::UUID),
+        (&completed, Type::BOOL),
+    ];
     let row = match completed {
         Some(_) => db.query_opt(sql, &params).await?,
         // A second toggle would undo the first.
@@ -255,9 +271,13 @@ pub async fn complete(
 pub async fn delete(caller: Caller, TaskId(id): TaskId, State(db): State<Db>) -> Result<Json<Value>, Error> {
     let (row, was_resent) = db
         .query_opt_resent(
-            "WITH t AS (DELETE FROM tasks WHERE id = $2 AND user_id = $1 RETURNING id) \
-             SELECT t.id FROM users me LEFT JOIN t ON true WHERE me.id = $1",
-            &[(&caller.id, Type::UUID), (&id, Type::UUID)],
+            concat!(
+                "WITH t AS (DELETE FROM tasks USING sessions me WHERE tasks.id = $3 AND tasks.user_id = $1 AND ",
+                is_caller!(),
+                " RETURNING tasks.id) SELECT t.id FROM sessions me LEFT JOIN t ON true WHERE ",
+                is_caller!(),
+            ),
+            &[(&caller.id, Type::UUID), (&caller.session, Type::UUID), (&id, Type::UUID)],
         )
         .await?;
     let deleted: Option<Uuid> = row.ok_or(Error::InvalidToken)?.try_get("id")?;

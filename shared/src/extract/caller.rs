@@ -7,15 +7,24 @@ use axum::{
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::{Error, jwt::Verifier, telemetry};
+use crate::{
+    Error,
+    jwt::{AccessClaims, Verifier},
+    telemetry,
+};
 
-/// The holder of a valid token. It is extracted without I/O, so the user may not exist any more: the handler's statement
-/// checks that.
+/// The holder of a valid token. It is extracted without I/O, so the session may have ended: the handler's statement begins
+/// at it.
 #[derive(Clone, Copy, Debug)]
 pub struct Caller {
     /// The user's id.
     pub id: Uuid,
+    /// The session's id.
+    pub session: Uuid,
 }
+
+/// The holder of a token that is valid or has expired: who signs out need not sign in first.
+pub struct FormerCaller(pub Caller);
 
 impl<S> FromRequestParts<S> for Caller
 where
@@ -25,10 +34,28 @@ where
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Error> {
-        let token = bearer(&parts.headers).ok_or(Error::InvalidToken)?;
-        let id = Verifier::from_ref(state).verify(token, Timestamp::now()).ok_or(Error::InvalidToken)?;
-        telemetry::record(|fields| fields.user_id = Some(id));
-        Ok(Self { id })
+        Self::new(&parts.headers, |token| Verifier::from_ref(state).access(token, Timestamp::now()))
+    }
+}
+
+impl<S> FromRequestParts<S> for FormerCaller
+where
+    S: Sync,
+    Verifier: FromRef<S>,
+{
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Error> {
+        Caller::new(&parts.headers, |token| Verifier::from_ref(state).expired_access(token, Timestamp::now()))
+            .map(Self)
+    }
+}
+
+impl Caller {
+    fn new(headers: &HeaderMap, verify: impl FnOnce(&str) -> Option<AccessClaims>) -> Result<Self, Error> {
+        let claims = bearer(headers).and_then(verify).ok_or(Error::InvalidToken)?;
+        telemetry::record(|fields| fields.user_id = Some(claims.sub));
+        Ok(Self { id: claims.sub, session: claims.sid })
     }
 }
 

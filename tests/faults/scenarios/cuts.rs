@@ -9,7 +9,7 @@ use std::{
 use fastrand::Rng;
 use futures_util::future::join_all;
 use kit::{Cut, Outcome, PgBouncer, Proxy};
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::time::sleep;
 
 use super::{api, lost::Way, sql, until};
@@ -162,10 +162,7 @@ impl Worker {
         let call = self.api.post("/auth/signup");
         let body = json!({ "email": email, "password": PASSWORD });
         let answer = self.expect(201, 2, call.json(&body)).await;
-        let text = |value: &Value| value.as_str().unwrap().to_owned();
-        let user =
-            User { id: text(&answer.body["user"]["id"]), token: text(&answer.body["access_token"]), email };
-        self.users.push(Known { user, tasks: BTreeMap::new() });
+        self.users.push(Known { user: User::new(&answer), tasks: BTreeMap::new() });
     }
 
     async fn sign_up_again(&mut self, which: usize) {

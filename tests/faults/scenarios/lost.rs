@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use tokio_postgres::Client;
 
 use super::{World, close_connections, count, path, quoted, spawn, toggle, until, waiting};
-use kit::{Answer, PASSWORD};
+use kit::{Answer, PASSWORD, User};
 
 /// The connection that loses an answer: from the functions to PostgreSQL, or to PgBouncer.
 #[derive(Clone, Copy)]
@@ -74,6 +74,15 @@ impl Losing {
 
     async fn task(&self) -> Value {
         self.world.api.task(&self.world.ada, &json!({ "title": format!("task {}", self.round) })).await
+    }
+
+    /// Makes a user of this round.
+    async fn grace(&self) -> User {
+        self.world.api.user(&format!("grace{}", self.round)).await
+    }
+
+    async fn sessions_of(&self, user: &User) -> i64 {
+        self.count(&format!("sessions WHERE user_id = '{}'", user.id)).await
     }
 
     async fn count(&self, table_and_condition: &str) -> i64 {
@@ -216,7 +225,7 @@ pub async fn signup_taken(way: Way) -> Outcome {
         .await
         .each(
             2,
-            async |losing| losing.world.api.user(&format!("grace{}", losing.round)).await,
+            Losing::grace,
             async |world, grace| {
                 let body = json!({ "email": grace.email, "password": "another good password" });
                 world.api.post("/auth/signup").json(&body).await
@@ -235,13 +244,104 @@ pub async fn login(way: Way) -> Outcome {
     Losing::new("POST /auth/login", way)
         .await
         .each(
-            1,
-            async |_| (),
-            async |world, ()| {
-                let body = json!({ "email": world.ada.email, "password": PASSWORD });
+            2,
+            Losing::grace,
+            async |world, grace| {
+                let body = json!({ "email": grace.email, "password": PASSWORD });
                 world.api.post("/auth/login").json(&body).await
             },
-            async |losing, (), answer| i64::from(answer.body["user"]["id"] == losing.world.ada.id.as_str()),
+            async |losing, grace, answer| {
+                let signed_in = User::new(answer);
+                assert_eq!(losing.world.api.get("/auth/me").by(&signed_in).send().await.status, 200);
+                // One more than sign-up started.
+                losing.sessions_of(grace).await - 1
+            },
+        )
+        .await
+}
+
+pub async fn refresh(way: Way) -> Outcome {
+    Losing::new("POST /auth/refresh", way)
+        .await
+        .each(
+            1,
+            Losing::grace,
+            async |world, grace| {
+                let body = json!({ "refresh_token": grace.refresh_token });
+                world.api.post("/auth/refresh").json(&body).await
+            },
+            async |losing, grace, answer| {
+                let body = json!({ "refresh_token": User::new(answer).refresh_token });
+                let next = losing.world.api.post("/auth/refresh").json(&body).await;
+                assert_eq!(next.status, 200, "{next:?}");
+                // The one that was lost, and this one.
+                losing.count(&format!("sessions WHERE id = '{}' AND counter = 2", grace.session)).await
+            },
+        )
+        .await
+}
+
+pub async fn log_out(way: Way) -> Outcome {
+    Losing::new("POST /auth/logout", way)
+        .await
+        .each(
+            1,
+            Losing::grace,
+            async |world, grace| world.api.post("/auth/logout").by(grace).send().await,
+            async |losing, grace, _| 1 - losing.sessions_of(grace).await,
+        )
+        .await
+}
+
+pub async fn end_session(way: Way) -> Outcome {
+    Losing::new("DELETE /auth/sessions/{id}, the caller's own", way)
+        .await
+        .each(
+            1,
+            Losing::grace,
+            async |world, grace| {
+                world.api.delete(&format!("/auth/sessions/{}", grace.session)).by(grace).send().await
+            },
+            async |losing, grace, _| 1 - losing.sessions_of(grace).await,
+        )
+        .await
+}
+
+pub async fn end_another_session(way: Way) -> Outcome {
+    Losing::new("DELETE /auth/sessions/{id}, another one", way)
+        .await
+        .each(
+            1,
+            async |losing| {
+                let first = losing.grace().await;
+                let body = json!({ "email": first.email, "password": PASSWORD });
+                (User::new(&losing.world.api.post("/auth/login").json(&body).await), first)
+            },
+            async |world, (second, first)| {
+                world.api.delete(&format!("/auth/sessions/{}", first.session)).by(second).send().await
+            },
+            async |losing, (second, _), _| 2 - losing.sessions_of(second).await,
+        )
+        .await
+}
+
+pub async fn rename(way: Way) -> Outcome {
+    Losing::new("PATCH /auth/me", way)
+        .await
+        .each(
+            1,
+            Losing::grace,
+            async |world, grace| {
+                world.api.patch("/auth/me").by(grace).json(&json!({ "username": "Grace" })).await
+            },
+            async |losing, grace, answer| {
+                assert_eq!(answer.body["username"], "Grace");
+                let renamed =
+                    losing.count(&format!("users WHERE id = '{}' AND username = 'Grace'", grace.id)).await;
+                // For the next round.
+                losing.sql.batch_execute("UPDATE users SET username = NULL").await.unwrap();
+                renamed
+            },
         )
         .await
 }

@@ -202,9 +202,14 @@ pub async fn round_trips(way: impl AsyncFnOnce(&str) -> Proxy) -> Vec<(&'static 
     note("PATCH /tasks/{id}/complete", super::toggle(api, ada, &task).send().await.status, 200);
     note("DELETE /tasks/{id}", api.delete(&path(&task)).by(ada).send().await.status, 200);
     note("GET /auth/me", api.get("/auth/me").by(ada).send().await.status, 200);
+    let refresh = json!({ "refresh_token": ada.refresh_token });
+    note("POST /auth/refresh", api.post("/auth/refresh").json(&refresh).await.status, 200);
+    note("GET /auth/sessions", api.get("/auth/sessions").by(ada).send().await.status, 200);
+    note("DELETE /auth/sessions", api.delete("/auth/sessions").by(ada).send().await.status, 204);
     note("POST /auth/login", api.post("/auth/login").json(&credentials(&ada.email)).await.status, 200);
     note("POST /auth/signup", api.post("/auth/signup").json(&credentials("b@example.com")).await.status, 201);
     note("GET /health", api.get("/health").send().await.status, 200);
+    note("POST /auth/logout", api.post("/auth/logout").by(ada).send().await.status, 204);
     note("GET /tasks without a token", api.get("/tasks").send().await.status, 401);
     trips
 }
