@@ -10,11 +10,18 @@ use shared::{Config, Cors, Db, db, middleware, telemetry, with_middleware};
 use tower::ServiceExt;
 use yaml_serde::Value as Yaml;
 
-const FUNCTIONS: [&str; 6] = ["account", "docs", "health", "login", "signup", "tasks"];
+const FUNCTIONS: [&str; 7] = ["account", "docs", "health", "login", "password", "signup", "tasks"];
 
 /// What each may read in SSM Parameter Store.
-const SECRETS: [&[&str]; 6] =
-    [account::SECRETS, &[], health::SECRETS, login::SECRETS, signup::SECRETS, tasks::SECRETS];
+const SECRETS: [&[&str]; 7] = [
+    account::SECRETS,
+    &[],
+    health::SECRETS,
+    login::SECRETS,
+    password::SECRETS,
+    signup::SECRETS,
+    tasks::SECRETS,
+];
 
 /// Function and path.
 type Routes = BTreeSet<(String, String)>;
@@ -32,8 +39,8 @@ fn template() -> Yaml {
 }
 
 /// Each function's, made from its own secrets alone.
-fn routers() -> [(&'static str, Router); 6] {
-    let [account, _, health, login, signup, tasks] = SECRETS.map(|secrets| {
+fn routers() -> [(&'static str, Router); 7] {
+    let [account, _, health, login, password, signup, tasks] = SECRETS.map(|secrets| {
         let values = [
             ("DATABASE_URL", "postgresql://todo@127.0.0.1/todo"),
             ("JWT_SECRET", shared::jwt::DEMO_SECRET),
@@ -47,6 +54,7 @@ fn routers() -> [(&'static str, Router); 6] {
         ("docs", docs::router()),
         ("health", health::router(&health, db(&health)).unwrap()),
         ("login", login::router(&login, db(&login)).unwrap()),
+        ("password", password::router(&password, db(&password)).unwrap()),
         ("signup", signup::router(&signup, db(&signup)).unwrap()),
         ("tasks", tasks::router(&tasks, db(&tasks)).unwrap()),
     ]
@@ -206,12 +214,13 @@ fn who_waits_for_another_gives_up_later_a_statement_first_and_api_gateway_after_
 }
 
 #[test]
-fn every_route_of_sign_up_and_login_takes_fewer_requests_and_no_other_route_has_settings() {
+fn every_route_that_checks_or_sets_a_password_takes_fewer_requests_and_no_other_route_has_settings() {
     let template = template();
     let api = &template["Resources"]["api"]["Properties"];
     let settings = api["RouteSettings"].as_mapping().unwrap();
     let keys: BTreeSet<_> = settings.keys().map(|key| key.as_str().unwrap().to_owned()).collect();
-    let of_passwords = routes().into_iter().filter(|(name, _)| ["login", "signup"].contains(&name.as_str()));
+    let of_passwords =
+        routes().into_iter().filter(|(name, _)| ["login", "password", "signup"].contains(&name.as_str()));
     assert_eq!(keys, of_passwords.map(|(_, path)| format!("ANY {path}")).collect());
 
     let default = |limit: &Yaml| template["Parameters"][limit.as_str().unwrap()]["Default"].as_i64();

@@ -16,7 +16,7 @@ impl Binaries {
             return Ok(Self { folder: folder.to_owned() });
         }
         // Not the whole workspace: Cargo would unite the features of all its packages, which `sam build` does not.
-        build(&["signup", "login", "tasks", "account", "health", "docs", "floor"])?;
+        build(&["signup", "login", "password", "tasks", "account", "health", "docs", "floor"])?;
         Ok(Self { folder: kit::target_folder().join("release") })
     }
 

@@ -21,6 +21,7 @@ pub fn routes(config: &Config) -> Result<Router, config::Error> {
         .merge(signup::router(config, db.clone())?)
         .merge(login::router(config, db.clone())?)
         .merge(account::router(config, db.clone())?)
+        .merge(password::router(config, db.clone())?)
         .merge(tasks::router(config, db.clone())?)
         .merge(health::router(config, db)?)
         .merge(docs::router()))

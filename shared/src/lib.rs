@@ -14,6 +14,7 @@ pub mod db;
 pub mod error;
 pub mod extract;
 pub mod jwt;
+pub mod limits;
 pub mod middleware;
 mod other_event;
 pub mod password;

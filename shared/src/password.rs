@@ -56,9 +56,15 @@ impl Password {
         Ok(Self(password))
     }
 
-    /// True if the password is `text` in any case.
-    pub fn is(&self, text: &str) -> bool {
-        self.0.eq_ignore_ascii_case(text)
+    /// Refuses the e-mail and the username as the password, in any case, because they are guessed first.
+    ///
+    /// # Errors
+    /// The password is one of them.
+    pub fn reject_guessable(&self, email: &str, username: Option<&str>) -> Result<(), Violation> {
+        if [Some(email), username].into_iter().flatten().any(|text| self.0.eq_ignore_ascii_case(text)) {
+            return Err(Violation::new("value_error", "Password should not be the email or the username"));
+        }
+        Ok(())
     }
 }
 
@@ -193,7 +199,8 @@ mod tests {
         assert!(password(&"u\u{308}".repeat(36)).is_ok());
         assert_eq!(password(&"u\u{308}".repeat(37)).err(), Some("string_too_long"));
         // The Ångström sign and the letter are one in NFC.
-        assert!(password("\u{212b}ngstro\u{308}m").unwrap().is("Ångström"));
+        let angstrom = password("\u{212b}ngstro\u{308}m").unwrap();
+        assert!(angstrom.reject_guessable("Ångström", None).is_err());
         // The Kelvin sign is a K in NFC, and `kingston` is common.
         assert_eq!(password("\u{212a}ingston").err(), Some("value_error"));
     }

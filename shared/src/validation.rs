@@ -53,8 +53,17 @@ impl Violation {
 
 impl ValidationErrors {
     /// Names one invalid query parameter.
-    pub fn parameter(name: &'static str, Violation { kind, msg }: Violation) -> Self {
-        Self(vec![FieldError { loc: vec![Loc::Name("query".into()), Loc::Name(name.into())], msg, kind }])
+    pub fn parameter(name: &'static str, violation: Violation) -> Self {
+        Self::one("query", name, violation)
+    }
+
+    /// Names one invalid field of the body.
+    pub fn field(name: &'static str, violation: Violation) -> Self {
+        Self::one("body", name, violation)
+    }
+
+    fn one(part: &'static str, name: &'static str, Violation { kind, msg }: Violation) -> Self {
+        Self(vec![FieldError { loc: vec![Loc::Name(part.into()), Loc::Name(name.into())], msg, kind }])
     }
 
     /// Puts "body" or "query" before each location.

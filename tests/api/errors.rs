@@ -26,6 +26,8 @@ async fn an_unknown_method_is_405_and_allow_names_the_others() {
         ("/auth/sessions", "DELETE,GET,HEAD"),
         ("/auth/sessions/019bc000-0000-7000-8000-000000000004", "DELETE"),
         ("/auth/refresh", "POST"),
+        ("/auth/password", "POST"),
+        ("/auth/me/delete", "POST"),
         ("/auth/logout", "POST"),
         ("/tasks", "GET,HEAD,POST"),
         (id, "DELETE,GET,HEAD,PUT"),

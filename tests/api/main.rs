@@ -16,6 +16,7 @@ mod login;
 mod model;
 mod openapi;
 mod operations;
+mod password;
 mod refresh;
 mod security;
 mod sessions;

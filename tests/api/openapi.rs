@@ -175,9 +175,15 @@ fn lasting(value: &Value) -> Value {
                 "is changed".to_owned(),
                 json!(members.get("created_at") != members.get("updated_at")),
             );
-            for name in
-                ["access_token", "refresh_token", "refresh_expires_in", "request_id", "created_at", "updated_at", "refreshed_at"]
-            {
+            for name in [
+                "access_token",
+                "refresh_token",
+                "refresh_expires_in",
+                "request_id",
+                "created_at",
+                "updated_at",
+                "refreshed_at",
+            ] {
                 lasting.remove(name);
             }
             if !members

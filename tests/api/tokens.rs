@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use ring::hmac;
 use serde_json::{Value, json};
 
-use kit::{Answer, Api, Call, SECRET, User};
+use kit::{Answer, Api, Call, PASSWORD, SECRET, User};
 
 const REFUSED: &str =
     r#"{"detail":"Could not validate credentials","code":"invalid_token","request_id":"…"}"#;
@@ -25,6 +25,12 @@ fn routes(api: &Api, id: &str) -> Vec<(String, Call, Option<Value>)> {
         (Method::HEAD, "/auth/me", None),
         (Method::PATCH, "/auth/me", Some(json!({ "username": "forged" }))),
         (Method::PATCH, "/auth/me", Some(json!({}))),
+        (
+            Method::POST,
+            "/auth/password",
+            Some(json!({ "current_password": PASSWORD, "new_password": "a forged password" })),
+        ),
+        (Method::POST, "/auth/me/delete", Some(json!({ "password": PASSWORD }))),
         (Method::GET, "/auth/sessions", None),
         (Method::DELETE, "/auth/sessions", None),
         (Method::DELETE, "/auth/sessions/019bc000-0000-7000-8000-000000000004", None),

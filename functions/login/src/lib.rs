@@ -11,6 +11,7 @@ use shared::{
     Config, Cors, Db, Error, config,
     extract::{ClientIp, Form, Json, UserAgent, is_form},
     jwt::{Issuer, Session},
+    limits::LoginLimits,
     password::Hasher,
     session::Lifetimes,
     user::{EMAIL_MAX_BYTES, User, canonical_email},
@@ -30,10 +31,7 @@ struct AppState {
     lifetimes: Lifetimes,
     /// The origins whose pages may send the form.
     cors: Cors,
-    /// Attempts per hour and client IP with one e-mail. 0 means no limit.
-    account_limit: i32,
-    /// Attempts per hour and client IP. 0 means no limit.
-    ip_limit: i32,
+    limits: LoginLimits,
 }
 
 impl AppState {
@@ -44,8 +42,7 @@ impl AppState {
             hasher: Hasher::new(config)?,
             lifetimes: Lifetimes::new(config)?,
             cors: Cors::new(config)?,
-            account_limit: config.number("LOGIN_LIMIT_PER_ACCOUNT_AND_ADDRESS", 30, 0..=1_000_000)?,
-            ip_limit: config.number("LOGIN_LIMIT_PER_ADDRESS", 300, 0..=1_000_000)?,
+            limits: LoginLimits::new(config)?,
         })
     }
 }
@@ -131,8 +128,8 @@ async fn login(
             &[
                 (&ip, Type::INET),
                 (&email, Type::TEXT),
-                (&app.account_limit, Type::INT4),
-                (&app.ip_limit, Type::INT4),
+                (&app.limits.per_account_and_address, Type::INT4),
+                (&app.limits.per_address, Type::INT4),
             ],
         )
         .await?

@@ -107,14 +107,11 @@ async fn signup(
     Ok((StatusCode::CREATED, Json(session)))
 }
 
-/// Refuses the e-mail and the username as the password, because they are guessed first.
 fn reject_guessable_password(user: NewUser, at: ValuePointerRef) -> Result<NewUser, ValidationErrors> {
-    if user.password.is(&user.email) || user.username.0.as_deref().is_some_and(|name| user.password.is(name))
-    {
-        let violation = Violation::new("value_error", "Password should not be the email or the username");
-        return Err(violation.at(at.push_key("password")));
+    match user.password.reject_guessable(&user.email, user.username.0.as_deref()) {
+        Ok(()) => Ok(user),
+        Err(violation) => Err(violation.at(at.push_key("password"))),
     }
-    Ok(user)
 }
 
 /// Accepts ASCII only: Unicode has letters that look alike or are invisible, and two users must never be mistaken for each
