@@ -41,7 +41,7 @@ async fn the_functions_role_can_do_what_they_do_and_nothing_else_and_another_can
         "DROP TABLE tasks",
         "TRUNCATE tasks",
         "UPDATE users SET email = 'x'",
-        "DELETE FROM users",
+        "UPDATE users SET created_at = now()",
         "SELECT FROM refinery_schema_history",
         "SELECT rolpassword FROM pg_authid",
         "CREATE ROLE mine",

@@ -191,10 +191,13 @@ fn mask(value: &mut Value) {
                 match name.as_str() {
                     // In openapi.json these names have schemas, which are objects.
                     _ if value.is_object() => mask(value),
-                    "request_id" | "x-request-id" | "access_token" | "created_at" | "updated_at" => {
+                    "request_id" | "x-request-id" | "access_token" | "refresh_token" | "created_at"
+                    | "refreshed_at" | "updated_at" => {
                         assert!(value.as_str().is_some_and(|text| !text.is_empty()), "{name}");
                         *value = json!(format!("<{name}>"));
                     }
+                    // It may differ by a second.
+                    "refresh_expires_in" => *value = json!("<refresh_expires_in>"),
                     _ => mask(value),
                 }
             }

@@ -87,7 +87,7 @@ pub async fn statement_timeout() -> Outcome {
 /// Two sessions wait for tables that the other has locked, and PostgreSQL cancels the functions' statement.
 pub async fn deadlock() -> Outcome {
     collision("40P01, a deadlock", "", async |other, task, request| {
-        let watching = "SET deadlock_timeout = '1min'; BEGIN; LOCK TABLE users";
+        let watching = "SET deadlock_timeout = '1min'; BEGIN; LOCK TABLE sessions";
         other.batch_execute(watching).await.unwrap();
         request();
         waiting(task, 1).await;
