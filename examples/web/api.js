@@ -1,7 +1,13 @@
 // A client of the API. It knows nothing of the page: copy this file to any other front end.
 
-/** Where the token is kept in localStorage. */
+/** Where the tokens are kept in localStorage. */
 const TOKEN_KEY = 'todo-token';
+const REFRESH_KEY = 'todo-refresh-token';
+
+/** An access token is refreshed this long before it expires, in seconds. */
+const MARGIN = 30;
+/** The pauses before a refresh is sent again whose answer was lost, in milliseconds. */
+const PAUSES = [500, 2000];
 
 const OUTCOME_UNKNOWN = 'The server did not answer: the change may have been made. Please look before you try again.';
 
@@ -34,23 +40,55 @@ export class ApiError extends Error {
  * @param {() => void} [options.onOtherTab] called when another tab has signed in or out, and so has this one
  */
 export function createApi(baseUrl, { onSignedOut = () => {}, onOtherTab = () => {} } = {}) {
-  const stored = () => storage((store) => store.getItem(TOKEN_KEY));
-  let token = stored();
+  const stored = (key) => storage((store) => store.getItem(key));
+  let token = stored(TOKEN_KEY);
+  let refreshToken = stored(REFRESH_KEY);
 
   // The key is null when everything was cleared.
   addEventListener('storage', ({ key }) => {
     if (key !== TOKEN_KEY && key !== null) return;
-    token = stored();
-    onOtherTab();
+    const { sid } = claimsOf(token);
+    read();
+    // A tab that has only refreshed changes nothing for the others.
+    if (claimsOf(token).sid !== sid) onOtherTab();
   });
 
-  function keep(newToken) {
-    token = newToken;
-    storage((store) => (token ? store.setItem(TOKEN_KEY, token) : store.removeItem(TOKEN_KEY)));
+  function read() {
+    token = stored(TOKEN_KEY) ?? null;
+    refreshToken = stored(REFRESH_KEY) ?? null;
   }
 
-  /** `doubles` is true if the request does more when it is sent twice. */
-  async function request(method, path, { body, signal, doubles = false, token: sent = token } = {}) {
+  function keep({ access_token: newToken = null, refresh_token: newRefreshToken = null } = {}) {
+    token = newToken;
+    refreshToken = newRefreshToken;
+    // The access token last: its event makes other tabs read both.
+    for (const [key, value] of [[REFRESH_KEY, refreshToken], [TOKEN_KEY, token]]) {
+      storage((store) => (value ? store.setItem(key, value) : store.removeItem(key)));
+    }
+  }
+
+  /** Gets a new access token in the place of `old`, once for all tabs: another one may have done it meanwhile. */
+  const refresh = (old) => locked(async () => {
+    if (storage(() => true)) read();
+    if (token !== old || !refreshToken) return;
+    try {
+      const body = { refresh_token: refreshToken };
+      keep(await persistently(() => send('POST', '/auth/refresh', { body, isPublic: true })));
+    } catch (error) {
+      if (error.code === 'invalid_refresh_token') signedOut(error);
+      throw error;
+    }
+  });
+
+  function signedOut(error) {
+    keep();
+    onSignedOut(error);
+  }
+
+  /** `doubles` is true if the request does more when it is sent twice, `isPublic` if it needs no token. */
+  async function request(method, path, { body, signal, doubles = false, isPublic = false, isLast = false } = {}) {
+    if (!isPublic && refreshToken && expires(token)) await refresh(token);
+    const sent = isPublic ? null : token;
     const isOffline = navigator.onLine === false;
     const headers = {};
     if (sent) headers.Authorization = `Bearer ${sent}`;
@@ -69,8 +107,12 @@ export function createApi(baseUrl, { onSignedOut = () => {}, onOtherTab = () => 
     const error = errorOf(response, answer ?? {}, sent);
     // The answer to an older token says nothing about the one that has taken its place.
     if (response.status === 401 && sent && sent === token) {
-      keep(null);
-      onSignedOut(error);
+      // The clock of this machine may be slow, and the token have expired.
+      if (refreshToken && !isLast) {
+        await refresh(sent);
+        return request(method, path, { body, signal, doubles, isLast: true });
+      }
+      signedOut(error);
     }
     throw error;
   }
@@ -81,9 +123,9 @@ export function createApi(baseUrl, { onSignedOut = () => {}, onOtherTab = () => 
   }
 
   async function enter(path, body) {
-    const { access_token: newToken, user } = await send('POST', path, { body, token: null });
-    keep(newToken);
-    return user;
+    const session = await send('POST', path, { body, isPublic: true });
+    keep(session);
+    return session.user;
   }
 
   async function page(path, options) {
@@ -96,10 +138,15 @@ export function createApi(baseUrl, { onSignedOut = () => {}, onOtherTab = () => 
   return {
     get signedIn() { return token !== null; },
     /** The ID of the signed-in user, or null. */
-    get userId() { return token && userOf(token); },
+    get userId() { return claimsOf(token).sub ?? null; },
     signUp: ({ email, password, username }) => enter('/auth/signup', { email, password, username: username || null }),
     signIn: ({ email, password }) => enter('/auth/login', { email, password }),
-    signOut: () => keep(null),
+    /** Ends the session. The server is told, but not waited for. */
+    signOut() {
+      const headers = { Authorization: `Bearer ${token}` };
+      fetch(`${baseUrl}/auth/logout`, { method: 'POST', headers, keepalive: true }).catch(() => {});
+      keep();
+    },
     me: (options) => send('GET', '/auth/me', options),
 
     /** A page of `filters.limit` tasks, and the `next` one for {@link nextPage}. A filter that is empty is none. */
@@ -133,12 +180,30 @@ function parse(text) {
   }
 }
 
+/** Runs `action` in one tab of the browser at a time. Where there are no locks, as in a page without HTTPS, it just runs. */
+const locked = (action) => (navigator.locks ? navigator.locks.request(REFRESH_KEY, action) : action());
+
+/** Asks again when the answer was lost. A refresh that was carried out gets the same answer again. */
+async function persistently(ask) {
+  for (const pause of PAUSES) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (error.status > 0 && error.status < 500) throw error;
+      await new Promise((resolve) => { setTimeout(resolve, pause); });
+    }
+  }
+  return ask();
+}
+
+const expires = (token) => claimsOf(token).exp < Date.now() / 1000 + MARGIN;
+
 /** The token is a JWT: three parts in base64url, of which the second has the claims. */
-function userOf(token) {
+function claimsOf(token) {
   try {
-    return JSON.parse(atob(token.split('.')[1].replaceAll('-', '+').replaceAll('_', '/'))).sub;
+    return JSON.parse(atob(token.split('.')[1].replaceAll('-', '+').replaceAll('_', '/')));
   } catch {
-    return null;
+    return {};
   }
 }
 
@@ -151,7 +216,8 @@ function errorOf({ status, headers }, { detail, message, code, request_id: reque
 
   let text = Object.values(fields).join(' ');
   text ||= sentence(detail ?? message ?? `The server gave an unexpected answer (${status})`);
-  if (status === 401 && token) text = 'Your session has ended. Please sign in again.';
+  const hasEnded = status === 401 && (token || code === 'invalid_refresh_token');
+  if (hasEnded) text = 'Your session has ended. Please sign in again.';
   if (status === 429) text = `Too many attempts. Please try again in ${retryAfter ? wait(retryAfter) : 'a moment'}.`;
   return new ApiError(text, { status, code, requestId, retryAfter, fields });
 }

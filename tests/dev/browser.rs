@@ -346,7 +346,8 @@ async fn the_example_page_works_from_another_origin() {
     browser.shows("#summary", &["61 tasks"]).await;
 
     // A 401 for an invalid token.
-    browser.evaluate("async () => localStorage.setItem('todo-token', 'x.y.z')").await;
+    let forget = "async () => ['todo-token', 'todo-refresh-token'].forEach((key) => localStorage.setItem(key, 'x.y.z'))";
+    browser.evaluate(forget).await;
     browser.goto(&page).await;
     browser.shows("#alert p", &["Your session has ended. Please sign in again."]).await;
 

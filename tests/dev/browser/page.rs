@@ -38,7 +38,9 @@ impl Page {
     async fn start(titles: &[&str]) -> Self {
         let folder = folder();
         let dev = Dev::start(folder.path(), &[], &[]);
-        let token = sign_up(&dev, "ada");
+        let session = sign_up(&dev, "ada");
+        let credentials = json!({ "email": "ada@example.com", "password": PASSWORD });
+        let token = dev.post("/auth/login", &credentials).1["access_token"].as_str().unwrap().to_owned();
         let browser = Browser::start().await;
         // Without this, network conditions have no effect.
         browser.driver.cdp().network().enable().await.unwrap();
@@ -47,8 +49,8 @@ impl Page {
             page.api("POST", "/tasks", json!({ "title": title }));
         }
         page.browser.goto(&page.dev.url).await;
-        let token = json!(page.token);
-        page.browser.evaluate(&format!("async () => localStorage.setItem('todo-token', {token})")).await;
+        let session = json!(session);
+        page.browser.evaluate(&format!("async () => localStorage.setItem('todo-token', {session})")).await;
         page.reload().await;
         page.browser.shows("#who", &["ada@example.com"]).await;
         page.browser.shows("#tasks .title", titles).await;
