@@ -154,6 +154,28 @@ async fn no_session_of_an_old_password_survives_a_login_that_races_its_change() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn no_session_survives_a_login_that_races_the_deletion_of_its_user() {
+    let api = Api::new(dev::api).await;
+    for round in 0..200 {
+        let ada = api.user(&format!("ada{round}")).await;
+        let (login, deletion) = (log_in(&api, &ada.email, PASSWORD), delete(&api, &ada, PASSWORD));
+        let (login, deleted) = match round % 2 {
+            0 => at_once(round, login, deletion).await,
+            _ => {
+                let (deleted, login) = at_once(round, deletion, login).await;
+                (login, deleted)
+            }
+        };
+        assert_eq!(deleted.status, 204, "{deleted:?}");
+        match login.status {
+            200 => assert_eq!(status(&api, &User::new(&login)).await, 401, "round {round}"),
+            other => assert_eq!(other, 401, "{login:?}"),
+        }
+        assert_eq!((api.count("users").await, api.count("sessions").await), (0, 0), "round {round}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn of_two_changes_at_once_one_holds_and_the_other_is_401() {
     let api = Api::new(dev::api).await;
     let mut ada = api.user("ada").await;

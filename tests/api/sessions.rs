@@ -1,9 +1,11 @@
 //! `/auth/sessions` and `/auth/logout`.
 
+use std::time::{Duration, Instant};
+
 use axum::http::Method;
 use serde_json::{Value, json};
 
-use kit::{Api, PASSWORD, User};
+use kit::{Answer, Api, PASSWORD, User};
 
 async fn log_in(api: &Api, email: &str) -> User {
     let credentials = json!({ "email": email, "password": PASSWORD });
@@ -78,7 +80,7 @@ async fn an_expired_token_logs_out_too() {
     let api = Api::with(dev::api, &[("ACCESS_TOKEN_TTL", "1")]).await;
     let user = api.user("ada").await;
     // Five seconds are allowed for the clocks of two machines.
-    tokio::time::sleep(std::time::Duration::from_millis(6_500)).await;
+    tokio::time::sleep(Duration::from_millis(6_500)).await;
     assert!(!is_signed_in(&api, &user).await);
     assert_eq!(api.count("sessions").await, 1);
     assert_eq!(api.post("/auth/logout").by(&user).send().await.status, 204);
@@ -155,4 +157,74 @@ async fn a_login_beyond_a_hundred_ends_the_least_recently_refreshed() {
     log_in(&api, &first.email).await;
     assert_eq!(listed(&api, &first).await.len(), 100);
     assert!(!is_signed_in(&api, &second).await);
+}
+
+/// Sends 20 requests a second with one token, to two instances of the functions, while `end` ends its session.
+async fn ends_at_once(end: impl AsyncFnOnce(&Api, &User) -> Answer) {
+    let api = Api::new(dev::api).await;
+    let user = api.user("ada").await;
+    let path = format!("/tasks/{}", api.task(&user, &json!({ "title": "T" })).await["id"].as_str().unwrap());
+    let instances = [api.clone(), Api::on(dev::api, api.url.clone(), &[])];
+    let send = async |seconds: u64| {
+        let mut calls = Vec::new();
+        let mut interval = tokio::time::interval(Duration::from_millis(50));
+        for number in 0..20 * seconds {
+            interval.tick().await;
+            let api = &instances[number as usize / 4 % 2];
+            let (method, path, body) = match number % 4 {
+                0 => (Method::GET, "/tasks", None),
+                1 => (Method::POST, "/tasks", Some(json!({ "title": "T" }))),
+                2 => (Method::PUT, path.as_str(), Some(json!({ "title": "U" }))),
+                _ => (Method::GET, "/auth/me", None),
+            };
+            let call = api.call(method, path).by(&user);
+            calls.push(tokio::spawn(async move {
+                let sent = Instant::now();
+                let answer = match body {
+                    Some(body) => call.json(&body).await,
+                    None => call.send().await,
+                };
+                (sent, answer.status)
+            }));
+        }
+        let mut answers = Vec::new();
+        for call in calls {
+            answers.push(call.await.unwrap());
+        }
+        answers
+    };
+    let end = async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let started = Instant::now();
+        let answer = end(&api, &user).await;
+        assert!(answer.status < 300, "{answer:?}");
+        (started, Instant::now())
+    };
+    let (answers, (started, ended)) = tokio::join!(send(3), end);
+    let statuses = |sent: &dyn Fn(Instant) -> bool| {
+        let chosen = answers.iter().filter(|(at, _)| sent(*at)).map(|(_, status)| *status);
+        chosen.collect::<Vec<u16>>()
+    };
+    let (before, after) = (statuses(&|sent| sent < started), statuses(&|sent| sent > ended));
+    assert!(before.len() > 10 && after.len() > 10, "{answers:?}");
+    // The last ones may have been under way.
+    assert!(before[..before.len() - 2].iter().all(|status| *status < 300), "{before:?}");
+    assert!(after.iter().all(|status| *status == 401), "{after:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_request_sent_after_log_out_succeeds() {
+    ends_at_once(async |api, user| api.post("/auth/logout").by(user).send().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_request_sent_after_a_change_of_the_password_succeeds() {
+    let body = json!({ "current_password": PASSWORD, "new_password": "another good password" });
+    ends_at_once(async |api, user| api.post("/auth/password").by(user).json(&body).await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_request_sent_after_the_deletion_of_the_account_succeeds() {
+    let body = json!({ "password": PASSWORD });
+    ends_at_once(async |api, user| api.post("/auth/me/delete").by(user).json(&body).await).await;
 }

@@ -239,6 +239,23 @@ async fn an_ended_session_whose_answer_is_lost_is_told_as_ended() {
     sent_again(lost::log_out(lost::Way::Plain).await);
     sent_again(lost::end_session(lost::Way::Plain).await);
     sent_again(lost::end_another_session(lost::Way::Plain).await);
+    sent_again(lost::end_other_sessions(lost::Way::Plain).await);
+}
+
+#[tokio::test]
+async fn a_changed_password_whose_answer_is_lost_is_told_as_changed() {
+    sent_again(lost::change_password(lost::Way::Plain).await);
+}
+
+#[tokio::test]
+async fn a_deleted_account_whose_answer_is_lost_is_told_as_deleted() {
+    sent_again(lost::delete_account(lost::Way::Plain).await);
+}
+
+#[tokio::test]
+async fn nobody_is_signed_out_when_answers_are_lost_in_a_chain_of_1000_refreshes() {
+    let outcome = lost::refreshes(1000).await.assert_all_succeeded();
+    assert!(outcome.requests > 1200 && outcome.resent > 150, "{outcome:?}");
 }
 
 #[tokio::test]
@@ -275,6 +292,9 @@ async fn lost_answers_have_the_same_results_with_pgbouncer() {
     sent_again(lost::log_out(lost::Way::PgBouncer).await);
     sent_again(lost::end_session(lost::Way::PgBouncer).await);
     sent_again(lost::end_another_session(lost::Way::PgBouncer).await);
+    sent_again(lost::end_other_sessions(lost::Way::PgBouncer).await);
+    sent_again(lost::change_password(lost::Way::PgBouncer).await);
+    sent_again(lost::delete_account(lost::Way::PgBouncer).await);
     sent_again(lost::rename(lost::Way::PgBouncer).await);
     sent_once(lost::toggled(lost::Way::PgBouncer).await);
 }
@@ -384,8 +404,8 @@ async fn two_hundred_logins_at_once_are_answered_in_time() {
 fn assert_round_trips(trips: &[(&str, u64)]) {
     for &(request, trips) in trips {
         let expected = match request {
-            // One statement checks the rate limit before the hash is computed, one inserts the user and the session.
-            "POST /auth/signup" | "POST /auth/login" => 2,
+            // One statement checks the rate limit before a hash is computed, one writes.
+            "POST /auth/signup" | "POST /auth/login" | "POST /auth/password" | "POST /auth/me/delete" => 2,
             "GET /tasks without a token" => 0,
             _ => 1,
         };
@@ -394,13 +414,13 @@ fn assert_round_trips(trips: &[(&str, u64)]) {
 }
 
 #[tokio::test]
-async fn a_request_is_one_round_trip_a_sign_up_or_login_two_and_a_401_none() {
+async fn a_request_is_one_round_trip_one_with_a_password_two_and_a_401_none() {
     assert_round_trips(&pressure::round_trips(async |url| Proxy::start(url).await).await);
 }
 
 #[tokio::test]
 #[ignore = "needs pgbouncer"]
-async fn a_request_through_pgbouncer_is_one_round_trip_a_sign_up_or_login_two_and_a_401_none() {
+async fn a_request_through_pgbouncer_is_one_round_trip_one_with_a_password_two_and_a_401_none() {
     let mut pgbouncer = None;
     let trips = pressure::round_trips(async |url| {
         Proxy::start(pgbouncer.insert(PgBouncer::start(url, 1, 100).await).url()).await

@@ -83,8 +83,12 @@ async fn main() {
         print(lost::log_out(way).await);
         print(lost::end_session(way).await);
         print(lost::end_another_session(way).await);
+        print(lost::end_other_sessions(way).await);
         print(lost::rename(way).await);
+        print(lost::change_password(way).await);
+        print(lost::delete_account(way).await);
     }
+    print(lost::refreshes(1000).await);
     print(lost::cut_while_inserting().await);
     print(lost::for_good().await);
     print(cuts::mixed_load(1000, lost::Way::Plain).await);

@@ -174,7 +174,7 @@ impl Worker {
     async fn log_in(&mut self, which: usize) {
         let body = json!({ "email": self.users[which].user.email, "password": PASSWORD });
         let call = self.api.post("/auth/login");
-        self.expect(200, 1, call.json(&body)).await;
+        self.expect(200, 2, call.json(&body)).await;
     }
 
     async fn create(&mut self, which: usize, title: String) {

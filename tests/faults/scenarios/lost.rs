@@ -81,6 +81,13 @@ impl Losing {
         self.world.api.user(&format!("grace{}", self.round)).await
     }
 
+    async fn grace_on_two_devices(&self) -> [User; 2] {
+        let first = self.grace().await;
+        let body = json!({ "email": first.email, "password": PASSWORD });
+        let second = User::new(&self.world.api.post("/auth/login").json(&body).await);
+        [first, second]
+    }
+
     async fn sessions_of(&self, user: &User) -> i64 {
         self.count(&format!("sessions WHERE user_id = '{}'", user.id)).await
     }
@@ -312,17 +319,89 @@ pub async fn end_another_session(way: Way) -> Outcome {
         .await
         .each(
             1,
-            async |losing| {
-                let first = losing.grace().await;
-                let body = json!({ "email": first.email, "password": PASSWORD });
-                (User::new(&losing.world.api.post("/auth/login").json(&body).await), first)
-            },
-            async |world, (second, first)| {
+            Losing::grace_on_two_devices,
+            async |world, [first, second]| {
                 world.api.delete(&format!("/auth/sessions/{}", first.session)).by(second).send().await
             },
-            async |losing, (second, _), _| 2 - losing.sessions_of(second).await,
+            async |losing, [_, second], _| 2 - losing.sessions_of(second).await,
         )
         .await
+}
+
+pub async fn end_other_sessions(way: Way) -> Outcome {
+    Losing::new("DELETE /auth/sessions", way)
+        .await
+        .each(
+            1,
+            Losing::grace_on_two_devices,
+            async |world, [_, second]| world.api.delete("/auth/sessions").by(second).send().await,
+            async |losing, [_, second], _| 2 - losing.sessions_of(second).await,
+        )
+        .await
+}
+
+pub async fn change_password(way: Way) -> Outcome {
+    Losing::new("POST /auth/password", way)
+        .await
+        .each(
+            2,
+            Losing::grace_on_two_devices,
+            async |world, [_, second]| {
+                let body = json!({ "current_password": PASSWORD, "new_password": "another good password" });
+                world.api.post("/auth/password").by(second).json(&body).await
+            },
+            async |losing, [_, second], answer| {
+                let api = &losing.world.api;
+                assert_eq!(api.get("/auth/me").by(&User::new(answer)).send().await.status, 200);
+                let login = json!({ "email": second.email, "password": PASSWORD });
+                assert_eq!(api.post("/auth/login").json(&login).await.status, 401);
+                // The new one, in the place of both.
+                losing.sessions_of(second).await
+            },
+        )
+        .await
+}
+
+pub async fn delete_account(way: Way) -> Outcome {
+    Losing::new("POST /auth/me/delete", way)
+        .await
+        .each(
+            2,
+            Losing::grace,
+            async |world, grace| {
+                world.api.post("/auth/me/delete").by(grace).json(&json!({ "password": PASSWORD })).await
+            },
+            async |losing, grace, _| 1 - losing.count(&format!("users WHERE id = '{}'", grace.id)).await,
+        )
+        .await
+}
+
+/// Refreshes this number of times and loses answers at random: those of the database, and those of the API, for which the
+/// client asks again with the same token.
+pub async fn refreshes(number: usize) -> Outcome {
+    let world = World::new().await;
+    let mut outcome = Outcome::new(format!("answers lost at random in a chain of {number} refreshes"));
+    let before = world.proxy.statements();
+    let mut token = world.ada.refresh_token.clone();
+    for _ in 0..number {
+        let body = json!({ "refresh_token": token });
+        let refresh = async |outcome: &mut Outcome| {
+            if fastrand::u8(..5) == 0 {
+                world.proxy.lose_answer(0, if fastrand::bool() { Cut::Fin } else { Cut::Rst });
+            }
+            let answer = outcome.answer(world.api.post("/auth/refresh").json(&body)).await;
+            User::new(&answer).refresh_token
+        };
+        let next = refresh(&mut outcome).await;
+        while fastrand::u8(..4) == 0 {
+            assert_eq!(refresh(&mut outcome).await, next);
+        }
+        token = next;
+    }
+    outcome.resent = world.proxy.statements() - before - outcome.requests as u64;
+    let advanced = format!("sessions WHERE id = '{}' AND counter = {number}", world.ada.session);
+    outcome.record_writes(count(&world.sql().await, &advanced).await);
+    outcome
 }
 
 pub async fn rename(way: Way) -> Outcome {

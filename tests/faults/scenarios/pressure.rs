@@ -8,7 +8,7 @@ use tokio::time::sleep;
 use tokio_postgres::Client;
 
 use super::{World, api, count, path, spawn, sql, until, waiting};
-use kit::Api;
+use kit::{Api, User};
 
 /// Creates a role with these attributes and returns its URL. PostgreSQL exempts superusers from limits.
 async fn role(database: &str, attributes: &str) -> String {
@@ -202,14 +202,25 @@ pub async fn round_trips(way: impl AsyncFnOnce(&str) -> Proxy) -> Vec<(&'static 
     note("PATCH /tasks/{id}/complete", super::toggle(api, ada, &task).send().await.status, 200);
     note("DELETE /tasks/{id}", api.delete(&path(&task)).by(ada).send().await.status, 200);
     note("GET /auth/me", api.get("/auth/me").by(ada).send().await.status, 200);
+    note("PATCH /auth/me", api.patch("/auth/me").by(ada).json(&json!({ "username": "a" })).await.status, 200);
     let refresh = json!({ "refresh_token": ada.refresh_token });
     note("POST /auth/refresh", api.post("/auth/refresh").json(&refresh).await.status, 200);
     note("GET /auth/sessions", api.get("/auth/sessions").by(ada).send().await.status, 200);
     note("DELETE /auth/sessions", api.delete("/auth/sessions").by(ada).send().await.status, 204);
     note("POST /auth/login", api.post("/auth/login").json(&credentials(&ada.email)).await.status, 200);
-    note("POST /auth/signup", api.post("/auth/signup").json(&credentials("b@example.com")).await.status, 201);
-    note("GET /health", api.get("/health").send().await.status, 200);
     note("POST /auth/logout", api.post("/auth/logout").by(ada).send().await.status, 204);
+    let signup = api.post("/auth/signup").json(&credentials("b@example.com")).await;
+    note("POST /auth/signup", signup.status, 201);
+    let b = User::new(&signup);
+    let session = format!("/auth/sessions/{}", b.session);
+    let change = json!({ "current_password": kit::PASSWORD, "new_password": "another good password" });
+    let changed = api.post("/auth/password").by(&b).json(&change).await;
+    note("POST /auth/password", changed.status, 200);
+    let b = User::new(&changed);
+    note("DELETE /auth/sessions/{id}", api.delete(&session).by(&b).send().await.status, 404);
+    let deletion = json!({ "password": "another good password" });
+    note("POST /auth/me/delete", api.post("/auth/me/delete").by(&b).json(&deletion).await.status, 204);
+    note("GET /health", api.get("/health").send().await.status, 200);
     note("GET /tasks without a token", api.get("/tasks").send().await.status, 401);
     trips
 }
