@@ -4,7 +4,7 @@ use std::io::Write;
 use std::sync::{Mutex, Once, PoisonError};
 
 /// Texts that must not be logged. An e-mail address or a URL with credentials always contains `@`.
-const FORBIDDEN: [&str; 13] = [
+const FORBIDDEN: [&str; 17] = [
     "@",             // e-mail address or URL with credentials
     "%40",           // the same, percent-encoded
     "eyJ",           // token: `{"` in Base64
@@ -12,10 +12,14 @@ const FORBIDDEN: [&str; 13] = [
     "$2b$",          //
     "$2y$",          //
     "correct horse", // passwords of the tests
-    "demo-secret",   // JWT secrets
+    "good password",
+    "demo-secret", // JWT secrets
     "a secret of the tests",
     "access_token", // JSON bodies
+    "\"refresh_token\"",
     "\"password\"",
+    "\"current_password\"",
+    "\"new_password\"",
     "\"title\"",
     "\"email\"",
 ];

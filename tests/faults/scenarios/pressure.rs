@@ -221,6 +221,8 @@ pub async fn round_trips(way: impl AsyncFnOnce(&str) -> Proxy) -> Vec<(&'static 
     let deletion = json!({ "password": "another good password" });
     note("POST /auth/me/delete", api.post("/auth/me/delete").by(&b).json(&deletion).await.status, 204);
     note("GET /health", api.get("/health").send().await.status, 200);
+    let forged = json!({ "refresh_token": ada.token });
+    note("POST /auth/refresh, forged", api.post("/auth/refresh").json(&forged).await.status, 401);
     note("GET /tasks without a token", api.get("/tasks").send().await.status, 401);
     trips
 }

@@ -115,6 +115,7 @@ fn lines_with_secrets_or_request_data_are_found() {
         "Authorization: Bearer eyJ0eXAiOiJKV1QiLCJhbGciOiJIUzI1NiJ9.e30.c2ln",
         "stored $2b$04$ZoJkhplr2i62luI.3ErPtuZ8zOTL1Rv9pmdmRPUEHS83QcezgUNDK",
         r#"{"fields":{"message":"body {\"title\":\"Buy milk\"}"}}"#,
+        r#"{"fields":{"message":"body {\"refresh_token\":7}"}}"#,
         "the password is correct horse battery staple",
     ] {
         assert_eq!(log::lines_with_secrets(&format!("fine\n{line}\n")), [line]);
