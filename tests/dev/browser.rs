@@ -1,6 +1,7 @@
 //! The example page and the docs page in headless Chromium, through chromedriver.
 
 mod page;
+mod sessions;
 
 use std::{
     fs,
