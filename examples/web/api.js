@@ -1,13 +1,21 @@
 // A client of the API. It knows nothing of the page: copy this file to any other front end.
+//
+// A sign-in starts a session with two tokens. The access token goes with every request. After a week (ACCESS_TOKEN_TTL
+// of the server) it is refused with 401, and the refresh token gets two new ones. A refresh token is for one refresh.
+// For an hour it gets the same answer again, because answers get lost. After that, or when the next one has been used,
+// it counts as stolen, and the session ends. The session also ends when the user signs out, ends it on another device,
+// changes the password or does not refresh it for 30 days, and after 90 days in any case. A refresh then answers
+// `invalid_refresh_token`. Nothing else signs the user out.
 
-/** Where the tokens are kept in localStorage. */
-const TOKEN_KEY = 'todo-token';
-const REFRESH_KEY = 'todo-refresh-token';
+/** The key of the session in localStorage, where all tabs share it and every script of the page's origin can read it. */
+const KEY = 'todo-session';
 
-/** An access token is refreshed this long before it expires, in seconds. */
-const MARGIN = 30;
-/** The pauses before a refresh is sent again whose answer was lost, in milliseconds. */
+/** A refresh without an answer is given up after this time, in milliseconds: requests of all tabs wait for it. */
+const TIMEOUT = 10_000;
+/** The pauses before a refresh or a sign-out is sent again, in milliseconds. */
 const PAUSES = [500, 2000];
+/** Other tabs read what a tab has written to localStorage after this time at the latest, in milliseconds. */
+const SPREADING = 200;
 
 const OUTCOME_UNKNOWN = 'The server did not answer: the change may have been made. Please look before you try again.';
 
@@ -36,118 +44,127 @@ export class ApiError extends Error {
  *
  * @param {string} baseUrl such as `https://abc.execute-api.eu-central-1.amazonaws.com`; empty for the page's own origin
  * @param {object} [options]
- * @param {(error: ApiError) => void} [options.onSignedOut] called when the server no longer takes the token
+ * @param {(error: ApiError) => void} [options.onSignedOut] called when the session has ended
  * @param {() => void} [options.onOtherTab] called when another tab has signed in or out, and so has this one
  */
 export function createApi(baseUrl, { onSignedOut = () => {}, onOtherTab = () => {} } = {}) {
-  const stored = (key) => storage((store) => store.getItem(key));
-  let token = stored(TOKEN_KEY);
-  let refreshToken = stored(REFRESH_KEY);
+  /** The answer to the last sign-in or refresh: `{access_token, refresh_token, user}`, or null. */
+  let session = stored() ?? null;
+  /** The refresh under way: every request that needs one waits for the same. */
+  let refreshing = null;
 
-  // The key is null when everything was cleared.
-  addEventListener('storage', ({ key }) => {
-    if (key !== TOKEN_KEY && key !== null) return;
-    const { sid } = claimsOf(token);
-    read();
-    // A tab that has only refreshed changes nothing for the others.
-    if (claimsOf(token).sid !== sid) onOtherTab();
-  });
+  addEventListener('storage', follow);
 
-  function read() {
-    token = stored(TOKEN_KEY) ?? null;
-    refreshToken = stored(REFRESH_KEY) ?? null;
+  function keep(newSession) {
+    session = newSession;
+    storage((store) => (session ? store.setItem(KEY, JSON.stringify(session)) : store.removeItem(KEY)));
   }
 
-  function keep({ access_token: newToken = null, refresh_token: newRefreshToken = null } = {}) {
-    token = newToken;
-    refreshToken = newRefreshToken;
-    // The access token last: its event makes other tabs read both.
-    for (const [key, value] of [[REFRESH_KEY, refreshToken], [TOKEN_KEY, token]]) {
-      storage((store) => (value ? store.setItem(key, value) : store.removeItem(key)));
-    }
+  /** Takes over what another tab has done. */
+  function follow() {
+    const [before, now] = [session, stored()];
+    if (now === undefined) return;
+    session = now;
+    if (now?.user.id !== before?.user.id) onOtherTab();
   }
 
-  /** Gets a new access token in the place of `old`, once for all tabs: another one may have done it meanwhile. */
-  const refresh = (old) => locked(async () => {
-    if (storage(() => true)) read();
-    if (token !== old || !refreshToken) return;
+  /** Gets new tokens in the place of the `refused` access token, once for all tabs. */
+  function refresh(refused) {
+    refreshing ??= locked(() => refreshAlone(refused)).finally(() => { refreshing = null; });
+    return refreshing;
+  }
+
+  async function refreshAlone(refused) {
+    follow();
+    // Another tab has refreshed, or signed out.
+    if (session?.access_token !== refused) return;
+    const { refresh_token } = session;
+    /** False if the user has signed out meanwhile. The answer then counts no longer. */
+    const isCurrent = () => {
+      follow();
+      return session?.refresh_token === refresh_token;
+    };
     try {
-      const body = { refresh_token: refreshToken };
-      keep(await persistently(() => send('POST', '/auth/refresh', { body, isPublic: true })));
+      const { body } = await persistently(() => (
+        send('POST', '/auth/refresh', { body: { refresh_token }, signal: AbortSignal.timeout(TIMEOUT) })
+      ));
+      if (isCurrent()) keep(body);
+      // The next tab gets the lock after that, and must find the new tokens.
+      await pause(SPREADING);
     } catch (error) {
-      if (error.code === 'invalid_refresh_token') signedOut(error);
+      if (error.code === 'invalid_refresh_token' && isCurrent()) {
+        keep(null);
+        onSignedOut(error);
+      }
       throw error;
     }
-  });
-
-  function signedOut(error) {
-    keep();
-    onSignedOut(error);
   }
 
-  /** `doubles` is true if the request does more when it is sent twice, `isPublic` if it needs no token. */
-  async function request(method, path, { body, signal, doubles = false, isPublic = false, isLast = false } = {}) {
-    if (!isPublic && refreshToken && expires(token)) await refresh(token);
-    const sent = isPublic ? null : token;
+  /** Sends a request as it is. `doubles` is true if the request does more when it is sent twice. */
+  async function send(method, path, { body, token, signal, keepalive, doubles = false } = {}) {
     const isOffline = navigator.onLine === false;
     const headers = {};
-    if (sent) headers.Authorization = `Bearer ${sent}`;
+    if (token) headers.Authorization = `Bearer ${token}`;
     if (body) headers['Content-Type'] = 'application/json';
     let response, text;
     try {
-      response = await fetch(baseUrl + path, { method, headers, body: JSON.stringify(body), signal });
+      response = await fetch(baseUrl + path, { method, headers, body: JSON.stringify(body), signal, keepalive });
       text = await response.text();
     } catch (error) {
-      if (signal?.aborted) throw error;
+      if (signal?.aborted && error.name !== 'TimeoutError') throw error;
       if (doubles && !isOffline) throw new ApiError(OUTCOME_UNKNOWN, { code: 'outcome_unknown' });
       throw new ApiError('The server cannot be reached. Check your connection and try again.');
     }
-    const answer = parse(text);
-    if (response.ok && answer) return { answer, response };
-    const error = errorOf(response, answer ?? {}, sent);
-    // The answer to an older token says nothing about the one that has taken its place.
-    if (response.status === 401 && sent && sent === token) {
-      // The clock of this machine may be slow, and the token have expired.
-      if (refreshToken && !isLast) {
-        await refresh(sent);
-        return request(method, path, { body, signal, doubles, isLast: true });
-      }
-      signedOut(error);
+    const answer = { headers: response.headers, body: parse(text) };
+    if (response.ok && (answer.body || response.status === 204)) return answer;
+    throw errorOf(response, answer.body ?? {});
+  }
+
+  /** Sends a request with the access token, and once more with a new one if that was refused. */
+  async function request(method, path, options, isRepeated = false) {
+    const { access_token: token, user } = session ?? {};
+    try {
+      return await send(method, path, { ...options, token });
+    } catch (error) {
+      if (error.status !== 401 || !token || isRepeated) throw error;
+      await refresh(token);
+      // The token of another user is not for this request.
+      if (session?.user.id !== user.id) throw error;
+      return request(method, path, options, true);
     }
-    throw error;
   }
 
-  async function send(...args) {
-    const { answer } = await request(...args);
-    return answer;
-  }
+  const bodyOf = async (...args) => (await request(...args)).body;
 
-  async function enter(path, body) {
-    const session = await send('POST', path, { body, isPublic: true });
-    keep(session);
-    return session.user;
+  async function enter(path, user) {
+    const { body } = await send('POST', path, { body: user });
+    keep(body);
+    return body.user;
   }
 
   async function page(path, options) {
-    const { answer: tasks, response } = await request('GET', path, options);
+    const { body: tasks, headers } = await request('GET', path, options);
     // Of the link only the query is new. The rest may lack what a proxy has before the path.
-    const query = response.headers.get('Link')?.match(/<[^>?]*(\?[^>]*)>;\s*rel="?next"?/)?.[1];
+    const query = headers.get('Link')?.match(/<[^>?]*(\?[^>]*)>;\s*rel="?next"?/)?.[1];
     return { tasks, next: query ? `/tasks${query}` : null };
   }
 
   return {
-    get signedIn() { return token !== null; },
+    get signedIn() { return session !== null; },
     /** The ID of the signed-in user, or null. */
-    get userId() { return claimsOf(token).sub ?? null; },
+    get userId() { return session?.user.id ?? null; },
     signUp: ({ email, password, username }) => enter('/auth/signup', { email, password, username: username || null }),
     signIn: ({ email, password }) => enter('/auth/login', { email, password }),
-    /** Ends the session. The server is told, but not waited for. */
+    /**
+     * Signs out all tabs at once, and tells the server without waiting for it. The access token may have expired. If the
+     * server cannot be reached, the session goes on there until it expires, but this browser has no token of it.
+     */
     signOut() {
-      const headers = { Authorization: `Bearer ${token}` };
-      fetch(`${baseUrl}/auth/logout`, { method: 'POST', headers, keepalive: true }).catch(() => {});
-      keep();
+      const token = session?.access_token;
+      keep(null);
+      persistently(() => send('POST', '/auth/logout', { token, keepalive: true })).catch(() => {});
     },
-    me: (options) => send('GET', '/auth/me', options),
+    me: (options) => bodyOf('GET', '/auth/me', options),
 
     /** A page of `filters.limit` tasks, and the `next` one for {@link nextPage}. A filter that is empty is none. */
     listTasks(filters = {}, options) {
@@ -155,22 +172,28 @@ export function createApi(baseUrl, { onSignedOut = () => {}, onOtherTab = () => 
       return page(`/tasks?${new URLSearchParams(set)}`, options);
     },
     nextPage: page,
-    createTask: (task) => send('POST', '/tasks', { body: task, doubles: true }),
+    createTask: (task) => bodyOf('POST', '/tasks', { body: task, doubles: true }),
     /** Changes the fields that are sent; `null` or an empty string clears one. */
-    updateTask: (id, changes) => send('PUT', `/tasks/${id}`, { body: changes }),
-    completeTask: (id, completed) => send('PATCH', `/tasks/${id}/complete`, { body: { completed } }),
-    deleteTask: (id) => send('DELETE', `/tasks/${id}`),
+    updateTask: (id, changes) => bodyOf('PUT', `/tasks/${id}`, { body: changes }),
+    completeTask: (id, completed) => bodyOf('PATCH', `/tasks/${id}/complete`, { body: { completed } }),
+    deleteTask: (id) => bodyOf('DELETE', `/tasks/${id}`),
   };
 }
 
-/** What `use` makes of localStorage, or null where the browser forbids it: the token then lives as long as the page. */
+/**
+ * Returns the result of `use`, or undefined where the browser forbids localStorage. A session then lasts as long as the
+ * page, and each tab has its own.
+ */
 function storage(use) {
   try {
     return use(localStorage);
   } catch {
-    return null;
+    return undefined;
   }
 }
+
+/** Returns the session that a tab has kept, null if there is none, or undefined if it cannot be read. */
+const stored = () => storage((store) => JSON.parse(store.getItem(KEY)));
 
 function parse(text) {
   try {
@@ -180,35 +203,26 @@ function parse(text) {
   }
 }
 
-/** Runs `action` in one tab of the browser at a time. Where there are no locks, as in a page without HTTPS, it just runs. */
-const locked = (action) => (navigator.locks ? navigator.locks.request(REFRESH_KEY, action) : action());
+/** Runs `action` in one tab at a time, unless there is no HTTPS and so no locks, or no localStorage to share. */
+const locked = (action) => (storage(() => navigator.locks) ? navigator.locks.request(KEY, action) : action());
 
-/** Asks again when the answer was lost. A refresh that was carried out gets the same answer again. */
+/** Asks again if there was no answer or a 5xx, for requests that may be carried out twice. */
 async function persistently(ask) {
-  for (const pause of PAUSES) {
+  for (const time of PAUSES) {
     try {
       return await ask();
     } catch (error) {
       if (error.status > 0 && error.status < 500) throw error;
-      await new Promise((resolve) => { setTimeout(resolve, pause); });
+      await pause(time);
     }
   }
   return ask();
 }
 
-const expires = (token) => claimsOf(token).exp < Date.now() / 1000 + MARGIN;
-
-/** The token is a JWT: three parts in base64url, of which the second has the claims. */
-function claimsOf(token) {
-  try {
-    return JSON.parse(atob(token.split('.')[1].replaceAll('-', '+').replaceAll('_', '/')));
-  } catch {
-    return {};
-  }
-}
+const pause = (time) => new Promise((resolve) => { setTimeout(resolve, time); });
 
 /** `detail`, a sentence or a list of fields, is the API's; `message` is API Gateway's own, such as "Not Found". */
-function errorOf({ status, headers }, { detail, message, code, request_id: requestId }, token) {
+function errorOf({ status, headers }, { detail, message, code, request_id: requestId }) {
   const retryAfter = Number(headers.get('Retry-After')) || undefined;
   const fields = Array.isArray(detail) ? fieldsOf(detail) : {};
   if (code === 'email_taken') fields.email = sentence(detail);
@@ -216,8 +230,7 @@ function errorOf({ status, headers }, { detail, message, code, request_id: reque
 
   let text = Object.values(fields).join(' ');
   text ||= sentence(detail ?? message ?? `The server gave an unexpected answer (${status})`);
-  const hasEnded = status === 401 && (token || code === 'invalid_refresh_token');
-  if (hasEnded) text = 'Your session has ended. Please sign in again.';
+  if (/^invalid_(refresh_)?token$/.test(code)) text = 'Your session has ended. Please sign in again.';
   if (status === 429) text = `Too many attempts. Please try again in ${retryAfter ? wait(retryAfter) : 'a moment'}.`;
   return new ApiError(text, { status, code, requestId, retryAfter, fields });
 }

@@ -1,6 +1,7 @@
 //! The example page and the docs page in headless Chromium, through chromedriver.
 
 mod page;
+mod sessions;
 
 use std::{
     fs,
@@ -58,6 +59,10 @@ impl Drop for Chromedriver {
 
 impl Browser {
     async fn start() -> Self {
+        Self::with_preferences(json!({})).await
+    }
+
+    async fn with_preferences(preferences: Value) -> Self {
         let chromedriver = Command::new("chromedriver").arg("--port=0").stdout(Stdio::piped()).spawn();
         let mut chromedriver = Chromedriver(chromedriver.unwrap_or_else(|error| {
             panic!("chromedriver cannot be run ({error}): apt install chromium-driver")
@@ -87,6 +92,7 @@ impl Browser {
         ] {
             capabilities.add_arg(argument).unwrap();
         }
+        capabilities.add_experimental_option("prefs", preferences).unwrap();
         // Requests to chromedriver are not encrypted, but its client needs a crypto provider.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let driver = WebDriver::new(format!("http://127.0.0.1:{port}"), capabilities).await.unwrap();
@@ -114,6 +120,13 @@ impl Browser {
         let input = self.find(css).await;
         input.clear().await.unwrap();
         input.send_keys(text).await.unwrap();
+    }
+
+    async fn sign_in(&self, name: &str) {
+        self.fill("#sign-in [name=email]", &format!("{name}@example.com")).await;
+        self.fill("#sign-in [name=password]", PASSWORD).await;
+        self.click("#sign-in [type=submit]").await;
+        self.shows("#who", &[&format!("{name}@example.com")]).await;
     }
 
     /// Sets the value of a date input or a list with JavaScript, because typing depends on the locale or searches.
@@ -206,6 +219,14 @@ impl Browser {
             self.driver.screenshot(&Path::new(&folder).join(name).with_extension("png")).await.unwrap();
         }
     }
+}
+
+/// Signs up a user and returns the session.
+fn sign_up(dev: &Dev, name: &str) -> Value {
+    let user = json!({ "email": format!("{name}@example.com"), "password": PASSWORD });
+    let (status, session) = dev.post("/auth/signup", &user);
+    assert_eq!(status, 201, "{session}");
+    session
 }
 
 /// Serves the example page at another origin, with the API's URL in its `api-url` line.
@@ -322,7 +343,8 @@ async fn the_example_page_works_from_another_origin() {
     // The page can read the exposed headers.
     let script = format!(
         "async () => {{
-           const Authorization = `Bearer ${{localStorage.getItem('todo-token')}}`;
+           const {{ access_token }} = JSON.parse(localStorage.getItem('todo-session'));
+           const Authorization = `Bearer ${{access_token}}`;
            const ask = (path, options) => fetch('{}' + path, {{ ...options, headers: {{ Authorization,
              'Content-Type': 'application/json' }} }});
            const create = (n) => ask('/tasks', {{ method: 'POST', body: JSON.stringify({{ title: `Task ${{n}}` }}) }});
@@ -345,9 +367,10 @@ async fn the_example_page_works_from_another_origin() {
     browser.click("#load-more").await;
     browser.shows("#summary", &["61 tasks"]).await;
 
-    // A 401 for an invalid token.
-    let forget = "async () => ['todo-token', 'todo-refresh-token'].forEach((key) => localStorage.setItem(key, 'x.y.z'))";
-    browser.evaluate(forget).await;
+    // A 401 for invalid tokens.
+    let invalidate = "async () => localStorage.setItem('todo-session',
+         localStorage.getItem('todo-session').replace(/eyJ[^\"]*/g, 'x.y.z'))";
+    browser.evaluate(invalidate).await;
     browser.goto(&page).await;
     browser.shows("#alert p", &["Your session has ended. Please sign in again."]).await;
 
@@ -523,8 +546,8 @@ async fn the_example_page_fits_phones_and_desktops() {
     browser
         .evaluate(
             "async () => {
-           const headers = { Authorization: `Bearer ${localStorage.getItem('todo-token')}`,
-             'Content-Type': 'application/json' };
+           const { access_token } = JSON.parse(localStorage.getItem('todo-session'));
+           const headers = { Authorization: `Bearer ${access_token}`, 'Content-Type': 'application/json' };
            for (const task of [
              { title: 'Renew the passport', priority: 'high', due_date: '2026-01-30T10:00', tags: 'errands',
                description: 'Two photographs, and the old one.' },

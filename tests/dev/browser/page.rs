@@ -8,17 +8,15 @@ use super::*;
 /// The longest title has 255 characters.
 const TOO_LONG: usize = 256;
 
-/// Lets a test delay, lose or refuse the answers to some of the page's requests, by method and path.
+/// Lets a test delay or lose the answers to some of the page's requests, by method and path.
 const NETWORK: &str = "async () => {
    const { fetch } = window;
    window.network = { held: [], sent: [] };
    window.fetch = async (url, options) => {
      const request = `${options.method} ${new URL(url, location).pathname}`;
      network.sent.push(request);
-     const { hold, lose, ended } = network;
-     const headers = { ...options.headers };
-     if (headers.Authorization === ended) headers.Authorization = 'Bearer ended';
-     const answer = await fetch(url, { ...options, headers });
+     const { hold, lose } = network;
+     const answer = await fetch(url, options);
      if (request === hold) await new Promise((release) => network.held.push(release));
      if (request === lose) throw new TypeError('Failed to fetch');
      return answer;
@@ -29,7 +27,8 @@ const NETWORK: &str = "async () => {
 struct Page {
     browser: Browser,
     dev: Dev,
-    token: String,
+    /// The session of another device of ada.
+    device: Value,
     _folder: tempfile::TempDir,
 }
 
@@ -40,29 +39,35 @@ impl Page {
         let dev = Dev::start(folder.path(), &[], &[]);
         let session = sign_up(&dev, "ada");
         let credentials = json!({ "email": "ada@example.com", "password": PASSWORD });
-        let token = dev.post("/auth/login", &credentials).1["access_token"].as_str().unwrap().to_owned();
+        let device = dev.post("/auth/login", &credentials).1;
         let browser = Browser::start().await;
         // Without this, network conditions have no effect.
         browser.driver.cdp().network().enable().await.unwrap();
-        let page = Self { browser, dev, token, _folder: folder };
+        let page = Self { browser, dev, device, _folder: folder };
         for title in titles {
             page.api("POST", "/tasks", json!({ "title": title }));
         }
         page.browser.goto(&page.dev.url).await;
-        let session = json!(session);
-        page.browser.evaluate(&format!("async () => localStorage.setItem('todo-token', {session})")).await;
+        page.store(&session).await;
         page.reload().await;
         page.browser.shows("#who", &["ada@example.com"]).await;
         page.browser.shows("#tasks .title", titles).await;
         page
     }
 
-    /// Sends a request as another device of ada.
+    /// Puts a session where the page keeps its own.
+    async fn store(&self, session: &Value) {
+        let session = json!(session.to_string());
+        self.browser.evaluate(&format!("async () => localStorage.setItem('todo-session', {session})")).await;
+    }
+
+    /// Sends a request as another device of ada. Returns the answer's JSON, or null if it has no body.
     fn api(&self, method: &str, path: &str, body: Value) -> Value {
-        let (token, body) = (format!("Authorization: Bearer {}", self.token), body.to_string());
+        let token = format!("Authorization: Bearer {}", self.device["access_token"].as_str().unwrap());
+        let body = body.to_string();
         let headers = ["-X", method, "-H", &token, "-H", "Content-Type: application/json"];
         let answer = self.dev.curl(path, &[&headers, &["-d", &body][..]].concat());
-        serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap()
+        serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap_or_default()
     }
 
     /// Returns the tasks on the server, by title.
@@ -73,13 +78,6 @@ impl Page {
 
     fn titles(&self) -> Vec<String> {
         self.tasks().iter().map(|task| task["title"].as_str().unwrap().to_owned()).collect()
-    }
-
-    async fn sign_in(&self, name: &str) {
-        self.browser.fill("#sign-in [name=email]", &format!("{name}@example.com")).await;
-        self.browser.fill("#sign-in [name=password]", PASSWORD).await;
-        self.browser.click("#sign-in [type=submit]").await;
-        self.browser.shows("#who", &[&format!("{name}@example.com")]).await;
     }
 
     async fn reload(&self) {
@@ -120,10 +118,9 @@ impl Page {
         self.browser.evaluate(function).await;
     }
 
-    /// Lets the server refuse the token that the page has now.
-    async fn end_session(&self) {
-        let function = "async () => { network.ended = `Bearer ${localStorage.getItem('todo-token')}`; }";
-        self.browser.evaluate(function).await;
+    /// Ends the page's session as another device.
+    fn end_session(&self) {
+        assert_eq!(self.api("DELETE", "/auth/sessions", Value::Null), Value::Null);
     }
 
     /// Waits until the visible fields have these values.
@@ -147,13 +144,6 @@ impl Page {
     async fn type_text(&self, text: &str) {
         self.browser.driver.active_element().await.unwrap().send_keys(text).await.unwrap();
     }
-}
-
-fn sign_up(dev: &Dev, name: &str) -> String {
-    let user = json!({ "email": format!("{name}@example.com"), "password": PASSWORD });
-    let (status, session) = dev.post("/auth/signup", &user);
-    assert_eq!(status, 201, "{session}");
-    session["access_token"].as_str().unwrap().to_owned()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -405,7 +395,7 @@ async fn a_late_answer_is_not_shown_to_the_next_user() {
     page.type_text("\n").await;
     page.holds(1).await;
     page.browser.click("#sign-out").await;
-    page.sign_in("bob").await;
+    page.browser.sign_in("bob").await;
     page.browser.shows("#summary", &["No tasks yet. Add your first."]).await;
     page.release().await;
     page.browser.fill("#new-task [name=title]", "Mine").await;
@@ -440,10 +430,10 @@ async fn drafts_outlive_the_session_for_the_same_user_alone() {
     page.browser.fill("#new-task [name=description]", "More").await;
     page.browser.click("#tasks .edit").await;
     page.browser.fill("#edit [name=tags]", "home").await;
-    page.end_session().await;
+    page.end_session();
     page.browser.click("#edit .save").await;
     page.browser.shows("#alert p", &["Your session has ended. Please sign in again."]).await;
-    page.sign_in("ada").await;
+    page.browser.sign_in("ada").await;
     page.has_values("#new-task [name=title]", &["Draft"]).await;
     page.has_values("#new-task [name=description]", &["More"]).await;
     page.has_values("#outbox [name=tags]", &["home"]).await;
@@ -452,28 +442,28 @@ async fn drafts_outlive_the_session_for_the_same_user_alone() {
     page.browser.shows("#tasks .tag", &["home"]).await;
 
     // A task whose own request finds the session ended is kept too, and so is the draft.
-    page.end_session().await;
+    page.end_session();
     page.browser.fill("#new-task [name=title]", "Draft").await;
     page.type_text("\nSecond draft").await;
-    page.sign_in("ada").await;
+    page.browser.sign_in("ada").await;
     page.has_values("#outbox [name=description]", &["More"]).await;
     page.has_values("#new-task [name=title]", &["Second draft"]).await;
 
     // Another user does not see them, nor does anybody after that.
-    page.end_session().await;
+    page.end_session();
     page.browser.click("#tasks [type=checkbox]").await;
-    page.sign_in("bob").await;
+    page.browser.sign_in("bob").await;
     page.browser.shows("#summary", &["No tasks yet. Add your first."]).await;
     page.has_values("#board [name=title]", &[""]).await;
     page.browser.click("#sign-out").await;
-    page.sign_in("ada").await;
+    page.browser.sign_in("ada").await;
     page.browser.shows("#tasks .title", &["Buy milk"]).await;
     page.has_values("#board [name=title]", &[""]).await;
 
     // Signing out deletes them.
     page.browser.fill("#new-task [name=title]", "Draft").await;
     page.browser.click("#sign-out").await;
-    page.sign_in("ada").await;
+    page.browser.sign_in("ada").await;
     page.has_values("#board [name=title]", &[""]).await;
 }
 
@@ -513,20 +503,19 @@ async fn a_tab_keeps_its_draft_when_another_signs_out_and_in() {
     page.browser.shows("#alert p", &["You were signed out in another tab."]).await;
 
     switch(&second).await;
-    page.sign_in("ada").await;
+    page.browser.sign_in("ada").await;
     switch(&first).await;
     page.browser.shows("#tasks .title", &["Buy milk"]).await;
     page.has_values("#new-task [name=title]", &["Draft"]).await;
 
-    // Another token of the same user changes nothing.
+    // Another session of the same user changes nothing.
     page.browser.click("#tasks .edit").await;
     page.browser.fill("#edit [name=title]", "Buy oat milk").await;
     let listen =
         "async () => { window.followed = new Promise((done) => addEventListener('storage', () => done())); }";
     page.browser.evaluate(listen).await;
     switch(&second).await;
-    let token = json!(page.token);
-    page.browser.evaluate(&format!("async () => localStorage.setItem('todo-token', {token})")).await;
+    page.store(&page.device).await;
     switch(&first).await;
     page.browser.evaluate("async () => { await followed; }").await;
     page.has_values("#edit [name=title]", &["Buy oat milk"]).await;
@@ -537,7 +526,7 @@ async fn a_tab_keeps_its_draft_when_another_signs_out_and_in() {
     sign_up(&page.dev, "bob");
     switch(&second).await;
     page.browser.click("#sign-out").await;
-    page.sign_in("bob").await;
+    page.browser.sign_in("bob").await;
     switch(&first).await;
     page.browser.shows("#who", &["bob@example.com"]).await;
     page.browser.shows("#summary", &["No tasks yet. Add your first."]).await;
