@@ -4,7 +4,7 @@
 
 use std::{fs, path::Path};
 
-use kit::fuzz::{self, Events};
+use kit::fuzz::{self, Events, Kind};
 
 /// Returns the path and content of each corpus file of a target, sorted by path.
 fn corpus(target: &str) -> Vec<(String, Vec<u8>)> {
@@ -33,6 +33,11 @@ async fn every_event_in_the_corpus_gets_a_valid_answer() {
 #[test]
 fn only_corpus_tokens_named_good_are_accepted() {
     for (name, input) in corpus("token") {
-        assert_eq!(fuzz::token(&input).is_some(), name.contains("/good-"), "{name}");
+        let kind = match name {
+            _ if name.contains("/good-refresh") => Some(Kind::Refresh),
+            _ if name.contains("/good-") => Some(Kind::Access),
+            _ => None,
+        };
+        assert_eq!(fuzz::token(&input), kind, "{name}");
     }
 }

@@ -27,10 +27,12 @@ const DEMO: Uuid = Uuid::from_u128(0x019b_c000_0000_7000_8000_0000_0000_0001);
 /// The ID of their session in `events/seed.sql`.
 const SESSION: Uuid = Uuid::from_u128(0x019b_c000_0000_7000_8000_0000_0000_0004);
 
-/// Another user, whose task must not be returned or changed.
+/// Another user, whose session must not be returned or ended and whose task must not be returned or changed.
 const OTHER_USER: &str = "
     INSERT INTO users (id, email, hashed_password)
     VALUES ('019bc000-0000-7000-8000-0000000000f1', 'stranger@example.com', 'none');
+    INSERT INTO sessions (id, user_id)
+    VALUES ('019bc000-0000-7000-8000-0000000000f4', '019bc000-0000-7000-8000-0000000000f1');
     INSERT INTO tasks (id, user_id, title)
     VALUES ('019bc000-0000-7000-8000-0000000000f2', '019bc000-0000-7000-8000-0000000000f1', 'A stranger''s')";
 
@@ -92,7 +94,7 @@ impl Events {
     /// content type of JSON.
     ///
     /// # Panics
-    /// Panics if the answer is wrong for any input, or another user's task was changed.
+    /// Panics if the answer is wrong for any input, or another user's session was ended or task changed.
     pub async fn send(&mut self, input: &[u8]) {
         let event = match serde_json::from_slice(input) {
             Ok(event) => event,
@@ -102,8 +104,9 @@ impl Events {
         let answer = (self.function)(LambdaEvent::new(event, Context::default())).await;
         check_answer(&sent, &answer);
         if answer["statusCode"].as_u64() < Some(300) && sent["requestContext"]["http"]["method"] != "GET" {
-            let others_task = "SELECT FROM tasks WHERE title = 'A stranger''s' AND NOT completed";
-            assert_eq!(self.client.query(others_task, &[]).await.unwrap().len(), 1, "{sent:#}");
+            let others = "SELECT FROM tasks JOIN sessions s USING (user_id) \
+                          WHERE title = 'A stranger''s' AND NOT completed AND s.counter = 0";
+            assert_eq!(self.client.query(others, &[]).await.unwrap().len(), 1, "{sent:#}");
             self.reset().await;
         }
     }
@@ -197,9 +200,12 @@ fn check_answer(sent: &Value, answer: &Value) {
             detail => assert!(status != 422 && detail.is_string(), "{}", context()),
         }
     }
-    let tasks = body.as_array().map_or(std::slice::from_ref(&body), Vec::as_slice);
-    for owner in tasks.iter().filter_map(|task| task.get("user_id")) {
+    let items = body.as_array().map_or(std::slice::from_ref(&body), Vec::as_slice);
+    for owner in items.iter().filter_map(|task| task.get("user_id")) {
         assert_eq!(*owner, json!(DEMO), "{}", context());
+    }
+    for session in items.iter().filter(|item| item.get("current").is_some()) {
+        assert_eq!(session["id"], json!(SESSION), "{}", context());
     }
 }
 
@@ -209,12 +215,19 @@ const NOW: i64 = 1_800_000_000;
 /// The current and the previous secret that sign tokens.
 const SECRETS: [&str; 2] = ["0123456789abcdef0123456789abcdef", "fedcba9876543210fedcba9876543210"];
 
-/// Verifies a token and returns its user if it is valid. Input with two lines or more is signed: the first line is the
+/// The kinds of tokens, by `typ`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Kind {
+    Access,
+    Refresh,
+}
+
+/// Verifies a token and returns its kind if it is valid. Input with two lines or more is signed: the first line is the
 /// header and the rest are the claims. Other input is the token itself.
 ///
 /// # Panics
 /// Panics if an invalid token is accepted.
-pub fn token(input: &[u8]) -> Option<Uuid> {
+pub fn token(input: &[u8]) -> Option<Kind> {
     static VERIFIER: LazyLock<Verifier> = LazyLock::new(|| {
         Verifier::new(&Config::from_iter(["JWT_SECRET", "JWT_SECRET_PREVIOUS"].into_iter().zip(SECRETS)))
             .unwrap()
@@ -229,11 +242,14 @@ pub fn token(input: &[u8]) -> Option<Uuid> {
         _ => String::from_utf8_lossy(input).into_owned(),
     };
     let now = Timestamp::from_second(NOW).unwrap();
-    let user = VERIFIER.access(&token, now).map(|claims| claims.sub);
-    if user.is_some() {
-        assert_eq!(user, expected_user(&token), "{token}");
+    let access = VERIFIER.access(&token, now).map(|claims| (Kind::Access, claims.sub));
+    let refresh = VERIFIER.refresh(&token, now).map(|claims| (Kind::Refresh, claims.sub));
+    assert!(access.is_none() || refresh.is_none(), "{token}");
+    let accepted = access.or(refresh);
+    if accepted.is_some() {
+        assert_eq!(accepted, expected(&token), "{token}");
     }
-    user
+    accepted.map(|(kind, _)| kind)
 }
 
 fn sign(secret: &str, message: &str) -> hmac::Tag {
@@ -241,7 +257,7 @@ fn sign(secret: &str, message: &str) -> hmac::Tag {
 }
 
 /// A second implementation of the rules in docs/design.md, "What does a token hold, and how is it checked?"
-fn expected_user(token: &str) -> Option<Uuid> {
+fn expected(token: &str) -> Option<(Kind, Uuid)> {
     let [header, claims, signature] = token.split('.').collect::<Vec<_>>().try_into().ok()?;
     let decode = |part: &str| URL_SAFE_NO_PAD.decode(part).ok();
     let json = |part| -> Option<Value> {
@@ -257,15 +273,18 @@ fn expected_user(token: &str) -> Option<Uuid> {
         return None;
     }
     let (header, claims) = (json(header)?, json(claims)?);
-    let typ = &header["typ"];
-    let is_valid_header = header["alg"] == "HS256"
-        && header["crit"].is_null()
-        && (typ.is_null() || typ.as_str().is_some_and(|typ| typ.eq_ignore_ascii_case("jwt")));
+    let kind = match header["typ"].as_str().map(str::to_ascii_lowercase).as_deref() {
+        None if !header["typ"].is_null() => return None,
+        None | Some("jwt") => Kind::Access,
+        Some("refresh+jwt") if i32::try_from(claims["n"].as_i64()?).is_ok() => Kind::Refresh,
+        Some(_) => return None,
+    };
+    let is_valid_header = header["alg"] == "HS256" && header["crit"].is_null();
     let time = |name: &str| claims[name].as_i64().map(i128::from);
     let is_valid_now = i128::from(NOW) < time("exp")? + 5
         && (claims["nbf"].is_null() || time("nbf")? <= i128::from(NOW) + 5);
     let uuid = |name: &str| Uuid::parse_str(claims[name].as_str()?).ok();
     let user = uuid("sub")?;
     uuid("sid")?;
-    (is_valid_header && is_valid_now).then_some(user)
+    (is_valid_header && is_valid_now).then_some((kind, user))
 }
