@@ -50,6 +50,25 @@ struct Browser {
 /// The chromedriver process. Ending it ends its browsers.
 struct Chromedriver(Child);
 
+impl Chromedriver {
+    /// Starts chromedriver and returns its port too. Returns `None` if it exits: it takes a port that is free in IPv6,
+    /// which may be in use in IPv4.
+    fn start() -> Option<(Self, u16)> {
+        let chromedriver = Command::new("chromedriver").arg("--port=0").stdout(Stdio::piped()).spawn();
+        let mut chromedriver = Self(chromedriver.unwrap_or_else(|error| {
+            panic!("chromedriver cannot be run ({error}): apt install chromium-driver")
+        }));
+        let stdout = chromedriver.0.stdout.take().unwrap();
+        let mut lines = BufReader::new(stdout).lines().map_while(Result::ok);
+        let port = lines.find_map(|line| {
+            line.split_once("started successfully on port ")?.1.trim_end_matches('.').parse().ok()
+        })?;
+        // Chromedriver blocks when the pipe is full.
+        std::thread::spawn(move || lines.for_each(drop));
+        Some((chromedriver, port))
+    }
+}
+
 impl Drop for Chromedriver {
     fn drop(&mut self) {
         kit::signal(self.0.id(), "TERM");
@@ -63,20 +82,8 @@ impl Browser {
     }
 
     async fn with_preferences(preferences: Value) -> Self {
-        let chromedriver = Command::new("chromedriver").arg("--port=0").stdout(Stdio::piped()).spawn();
-        let mut chromedriver = Chromedriver(chromedriver.unwrap_or_else(|error| {
-            panic!("chromedriver cannot be run ({error}): apt install chromium-driver")
-        }));
-        let stdout = chromedriver.0.stdout.take().unwrap();
-        let mut lines = BufReader::new(stdout).lines().map_while(Result::ok);
-        let port: u16 = lines
-            .find_map(|line| {
-                line.split_once("started successfully on port ")?.1.trim_end_matches('.').parse().ok()
-            })
-            .expect("chromedriver did not say its port");
-        // Chromedriver blocks when the pipe is full.
-        std::thread::spawn(move || lines.for_each(drop));
-
+        let (chromedriver, port) =
+            (0..5).find_map(|_| Chromedriver::start()).expect("chromedriver did not say its port");
         let mut capabilities = DesiredCapabilities::chrome();
         for argument in [
             "--headless",
