@@ -82,6 +82,18 @@ BEGIN
 END
 $$;
 
+-- Returns the user of a session that has not ended, for `INSERT INTO tasks … VALUES`. As a query in that statement, which is
+-- planned anew each time, the look-up would make creating a task a quarter dearer.
+CREATE FUNCTION caller(of_user uuid, of_session uuid) RETURNS uuid LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    PERFORM FROM sessions WHERE id = of_session AND user_id = of_user AND expires_at > now();
+    IF NOT found THEN
+        RAISE foreign_key_violation USING MESSAGE = 'the session has ended', CONSTRAINT = 'caller';
+    END IF;
+    RETURN of_user;
+END
+$$;
+
 -- Ends a user's sessions. The statement that changes the password feeds it, so that it sees the session of a login that
 -- committed while that statement waited.
 CREATE FUNCTION end_sessions(of_user uuid) RETURNS uuid LANGUAGE plpgsql AS $$

@@ -119,10 +119,9 @@ pub async fn create(
         .query_opt(
             concat!(
                 "INSERT INTO tasks AS t (user_id, id, title, description, completed, priority, tags, due_date) ",
-                "SELECT me.user_id, $3, $4, $5, $6, $7::task_priority, $8, $9::timestamp FROM sessions me WHERE ",
-                is_caller!(),
+                "VALUES (caller($1, $2), $3, $4, $5, $6, $7::task_priority, $8, $9::timestamp) ",
                 // If the id exists already, this statement was sent before and its answer was lost.
-                " ON CONFLICT (id) DO UPDATE SET id = excluded.id RETURNING ",
+                "ON CONFLICT (id) DO UPDATE SET id = excluded.id RETURNING ",
                 columns!(),
             ),
             &[
@@ -139,8 +138,8 @@ pub async fn create(
         )
         .await
         .map_err(|error| match error.constraint() {
-            // The user is being deleted.
-            Some("tasks_user_id_fkey") => Error::InvalidToken,
+            // The session has ended, or the user is being deleted.
+            Some("caller" | "tasks_user_id_fkey") => Error::InvalidToken,
             _ => error.into(),
         })?;
     let location = [(header::LOCATION, format!("{}/tasks/{id}", prefix.0))];
