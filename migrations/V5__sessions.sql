@@ -1,7 +1,7 @@
 -- Sessions: one row for each sign-in that has not ended. An access token names its session, and every statement of the
 -- functions begins at it, so a token ends with its session at once. An ended session has no row.
 --
--- Of a refresh token nothing is stored but its number, `counter`: the token is a JWT that holds it (docs/design.md).
+-- Nothing of a refresh token is stored but its number, `counter`: the token is a JWT that holds it (docs/design.md).
 
 CREATE TABLE sessions (
     id           uuid PRIMARY KEY,

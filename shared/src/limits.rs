@@ -5,9 +5,9 @@ use crate::{Config, config};
 /// Attempts per hour. 0 means no limit.
 #[derive(Clone, Copy)]
 pub struct LoginLimits {
-    /// Of a client IP with one e-mail.
+    /// The limit of a client IP with one e-mail.
     pub per_account_and_address: i32,
-    /// Of a client IP.
+    /// The limit of a client IP.
     pub per_address: i32,
 }
 

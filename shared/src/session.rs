@@ -5,9 +5,9 @@ use crate::{Config, config};
 /// How long sessions last, in seconds.
 #[derive(Clone, Copy)]
 pub struct Lifetimes {
-    /// Of a session that is not refreshed.
+    /// The lifetime of a session that is not refreshed.
     pub refresh: i32,
-    /// Of any session.
+    /// The lifetime of any session.
     pub session: i32,
 }
 
@@ -24,7 +24,7 @@ impl Lifetimes {
         })
     }
 
-    /// Of a new session.
+    /// Returns the lifetime of a new session.
     pub fn of_new(&self) -> i32 {
         self.refresh.min(self.session)
     }

@@ -159,7 +159,7 @@ impl Operation {
 async fn demo() -> (Api, String) {
     let api = Api::with(dev::api, &[("JWT_SECRET", DEMO_SECRET)]).await;
     kit::events::seed(&api.url).await;
-    // Of the session in events/seed.sql, which is there anew after each seed.
+    // The token of the session in events/seed.sql, which is there anew after each seed.
     let event: Value = serde_json::from_str(&kit::events::all()["account-me.json"]).unwrap();
     let token = event["headers"]["authorization"].as_str().unwrap().strip_prefix("Bearer ").unwrap();
     (api, token.to_owned())

@@ -24,7 +24,7 @@ const LOGOUT: &str = "POST /auth/logout";
 const ENDED: &str = "Your session has ended. Please sign in again.";
 const OTHER_TAB: &str = "You were signed out in another tab.";
 
-/// What happens to a request, or to its answer.
+/// A fault of a request, or of its answer.
 #[derive(Clone, Copy, Debug)]
 enum Fault {
     /// The connection is cut before the server has the request.
@@ -43,7 +43,7 @@ enum Fault {
 struct Network {
     /// Host and port of `cargo dev`.
     server: String,
-    /// What happens to the next requests, by method and path. Those after them pass.
+    /// The faults of the next requests, by method and path. Those after them pass.
     faults: Mutex<HashMap<&'static str, VecDeque<Fault>>>,
     /// The requests, with what happened to them or the status of the server's answer.
     log: Mutex<Vec<(String, String)>>,
