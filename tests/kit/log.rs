@@ -16,12 +16,12 @@ const FORBIDDEN: [&str; 17] = [
     "demo-secret", // JWT secrets
     "a secret of the tests",
     "access_token", // JSON bodies
-    "\"refresh_token\"",
-    "\"password\"",
-    "\"current_password\"",
-    "\"new_password\"",
-    "\"title\"",
-    "\"email\"",
+    "\"refresh_token\":",
+    "\"password\":",
+    "\"current_password\":",
+    "\"new_password\":",
+    "\"title\":",
+    "\"email\":",
 ];
 
 /// Allowed texts with `@`: part of an error message about `DATABASE_URL`, and a pointer in logs of the AWS SDK.
