@@ -397,8 +397,7 @@ async fn a_token_of_9_kilobytes_or_a_megabyte_is_refused_at_once() {
         ];
         let started = Instant::now();
         are_refused(&api, &user, &id, &corpus).await;
-        // 40 requests of a debug build, on a busy machine. Work that is quadratic would take many minutes.
-        assert!(started.elapsed() < Duration::from_secs(20), "{size}: {:?}", started.elapsed());
+        assert!(started.elapsed() < Duration::from_secs(5), "{size}: {:?}", started.elapsed());
     }
 }
 
