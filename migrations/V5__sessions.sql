@@ -83,7 +83,7 @@ END
 $$;
 
 -- Returns the user of a session that has not ended, for `INSERT INTO tasks … VALUES`. As a query in that statement, which is
--- planned anew each time, the look-up would make creating a task a quarter dearer.
+-- planned anew each time, the look-up would make creating a task dearer.
 CREATE FUNCTION caller(of_user uuid, of_session uuid) RETURNS uuid LANGUAGE plpgsql STABLE AS $$
 BEGIN
     PERFORM FROM sessions WHERE id = of_session AND user_id = of_user AND expires_at > now();

@@ -345,6 +345,16 @@ fn the_alarms_of_errors_and_throttles_count_every_function() {
 }
 
 #[test]
+fn an_operators_loops_are_over_every_function_with_a_database() {
+    let operations = read("docs/operations.md");
+    let loops =
+        operations.lines().filter_map(|line| line.strip_prefix("for function in ")?.strip_suffix("; do"));
+    let loops: Vec<BTreeSet<_>> = loops.map(|names| names.split(' ').collect()).collect();
+    let with_database: BTreeSet<_> = FUNCTIONS.into_iter().filter(|name| *name != "docs").collect();
+    assert_eq!(loops, [with_database.clone(), with_database]);
+}
+
+#[test]
 fn the_alarm_of_failed_logins_watches_the_metric_that_login_writes() {
     let alarm = &template()["Resources"]["loginFailures"]["Properties"];
     assert_eq!(alarm["Namespace"].as_str(), Some(telemetry::NAMESPACE));
