@@ -1,13 +1,14 @@
 //! Opens connections: tries the addresses of all hosts in turn.
 
-use std::time::Duration;
+use std::{future::poll_fn, time::Duration};
 
 use deadpool_postgres::{Connect, PoolError};
 use futures_util::future::BoxFuture;
 use tokio::{net::lookup_host, task::JoinHandle, time::timeout};
 use tokio_postgres::{
-    Client, Error,
+    AsyncMessage, Client, Error,
     config::{Host, LoadBalanceHosts, SslNegotiation},
+    error::Severity,
 };
 use tokio_postgres_rustls::MakeRustlsConnect;
 
@@ -108,11 +109,22 @@ impl Connector {
         self.open_with(&settings).await
     }
 
-    /// Opens a connection with these settings. The task reads and writes the socket until the client is dropped.
+    /// Opens a connection with these settings. The task reads and writes the socket until the client is dropped, and logs
+    /// the server's warnings.
     async fn open_with(&self, settings: &tokio_postgres::Config) -> Result<(Client, JoinHandle<()>), Error> {
-        let (client, connection) = settings.connect(self.tls.clone()).await?;
-        // The error is ignored here: a statement that waits for an answer gets it too.
-        Ok((client, tokio::spawn(async { _ = connection.await })))
+        let (client, mut connection) = settings.connect(self.tls.clone()).await?;
+        let task = async move {
+            // An error is ignored here: a statement that waits for an answer gets it too.
+            while let Some(Ok(message)) = poll_fn(|context| connection.poll_message(context)).await {
+                if let AsyncMessage::Notice(notice) = message
+                    && notice.parsed_severity() == Some(Severity::Warning)
+                {
+                    let hint = notice.hint().map(|hint| format!(" ({hint})")).unwrap_or_default();
+                    tracing::warn!("the database warns: {}{hint}", notice.message());
+                }
+            }
+        };
+        Ok((client, tokio::spawn(task)))
     }
 
     /// Returns the addresses of the URL's hosts. A name that cannot be looked up is kept, and fails when it is tried.
