@@ -24,6 +24,7 @@ pub mod session;
 mod ssm;
 mod state;
 pub mod telemetry;
+pub mod timestamp;
 pub mod user;
 pub mod validation;
 

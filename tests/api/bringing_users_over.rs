@@ -124,15 +124,26 @@ async fn users_of_another_backend_log_in_with_their_passwords_and_see_their_task
                 "tags": null, "due_date": null, "created_at": created_at, "updated_at": updated_at })
         };
     let of_ada = json!([
-        task("Buy milk", Some("Two litres"), false, "2024-02-29T23:45:00.123456Z", "2024-03-01T08:00:00Z"),
-        task("Call the dentist", None, true, "2024-03-01T00:00:00Z", "2024-03-01T00:00:00Z"),
+        task(
+            "Buy milk",
+            Some("Two litres"),
+            false,
+            "2024-02-29T23:45:00.123456Z",
+            "2024-03-01T08:00:00.000000Z"
+        ),
+        task("Call the dentist", None, true, "2024-03-01T00:00:00.000000Z", "2024-03-01T00:00:00.000000Z"),
     ]);
     for email in ["Ada@Example.com", "ada@example.com"] {
         assert_eq!(tasks(&api, email, "correct horse battery").await, of_ada);
     }
     // An hour that clocks in New York skipped.
-    let of_grace =
-        json!([task("Water the plants", None, false, "2024-03-10T02:30:00Z", "2024-03-10T02:30:00Z")]);
+    let of_grace = json!([task(
+        "Water the plants",
+        None,
+        false,
+        "2024-03-10T02:30:00.000000Z",
+        "2024-03-10T02:30:00.000000Z"
+    )]);
     assert_eq!(tasks(&api, "grace@example.com", "Motdepasse d'Ada").await, of_grace);
     assert_eq!(tasks(&api, "alan@example.com", "third password").await, json!([]));
 
@@ -266,10 +277,10 @@ async fn nobody_is_brought_over_until_each_problem_is_mended() {
 
     let of_ada = json!([
         { "title": "Buy milk", "description": null, "completed": false, "priority": "high", "tags": "home,shop",
-          "due_date": "2024-03-20T09:00:00", "created_at": "2024-03-01T00:00:00Z",
-          "updated_at": "2024-03-01T00:00:00Z" },
+          "due_date": "2024-03-20T09:00:00Z", "created_at": "2024-03-01T00:00:00.000000Z",
+          "updated_at": "2024-03-01T00:00:00.000000Z" },
         { "title": "Untitled", "description": null, "completed": true, "priority": "low", "tags": null,
-          "due_date": null, "created_at": "2024-03-02T00:00:00Z", "updated_at": "2024-03-03T00:00:00Z" },
+          "due_date": null, "created_at": "2024-03-02T00:00:00.000000Z", "updated_at": "2024-03-03T00:00:00.000000Z" },
     ]);
     assert_eq!(tasks(&api, "ada@example.com", "correct horse battery").await, of_ada);
     let of_grace = tasks(&api, "grace@example.com", "correct horse battery").await;
@@ -280,4 +291,29 @@ async fn nobody_is_brought_over_until_each_problem_is_mended() {
     assert_eq!(log_in(&api, "linus@example.com", "argon password").await.code(), "invalid_credentials");
     owner.batch_execute(&new_password.replace("$2y$12$…", HASH)).await.unwrap();
     assert_eq!(tasks(&api, "linus@example.com", "correct horse battery").await, json!([]));
+}
+
+#[tokio::test]
+async fn a_due_date_is_brought_over_as_the_kind_of_its_column() {
+    for (of_column, due_date) in [
+        ("date", "2024-03-20"),
+        ("timestamp", "2024-03-20T09:00:00"),
+        ("timestamptz", "2024-03-20T09:00:00Z"),
+    ] {
+        let (api, owner) = with_old_tables(&format!(
+            r#"
+            CREATE TABLE "user" (id serial, email text, hashed_password text, created_at timestamp);
+            CREATE TABLE task (id serial, title text, description text, completed boolean, due_date {of_column},
+                created_at timestamp, updated_at timestamp, user_id integer);
+            INSERT INTO "user" VALUES (1, 'ada@example.com', '{HASH}', '2024-03-01');
+            INSERT INTO task VALUES (1, 'Buy milk', NULL, false, '2024-03-20 09:00Z', '2024-03-01', '2024-03-01', 1)
+            "#
+        ))
+        .await;
+        let [old_schema, prepare, _, _, _, _, _, bring_over, _, _, _] = steps();
+        for step in [old_schema, prepare, bring_over] {
+            owner.batch_execute(step).await.unwrap();
+        }
+        assert_eq!(tasks(&api, "ada@example.com", "correct horse battery").await[0]["due_date"], due_date);
+    }
 }

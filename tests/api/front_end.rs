@@ -132,6 +132,44 @@ async fn put_api_tasks_id_with_the_whole_form_and_empty_strings() {
     }
 }
 
+/// The value of the form's `datetime-local` input for a due date: the first 16 characters, or nothing if they are no time.
+fn in_the_form(due_date: &Value) -> &str {
+    due_date.as_str().unwrap().get(..16).unwrap_or_default()
+}
+
+#[tokio::test]
+async fn a_time_on_the_users_clock_stays_when_the_form_is_saved() {
+    let (api, ada, path) = dashboard().await;
+    let mut due_date = json!("2026-01-30T10:00");
+    for _ in 0..2 {
+        let form = json!({ "title": "Buy milk", "due_date": in_the_form(&due_date) });
+        let answer = call(&api, Method::PUT, &path).by(&ada).json(&form).await;
+        due_date = answer.body["due_date"].clone();
+        assert_eq!(due_date, "2026-01-30T10:00:00");
+    }
+}
+
+/// docs/design.md, "Why has a due date three kinds?".
+#[tokio::test]
+async fn a_day_or_an_instant_of_another_client_is_not_its_kind_after_the_form_is_saved() {
+    let (api, ada, path) = dashboard().await;
+    for (due_date, shown, saved) in [
+        ("2026-01-30", "", Value::Null),
+        ("2026-01-30T10:00:00+01:00", "2026-01-30T09:00", json!("2026-01-30T09:00:00")),
+    ] {
+        let answer = api.put(&path).by(&ada).json(&json!({ "due_date": due_date })).await;
+        assert_eq!(in_the_form(&answer.body["due_date"]), shown);
+        let form = json!({ "title": "Buy milk", "due_date": shown });
+        let answer = call(&api, Method::PUT, &path).by(&ada).json(&form).await;
+        assert_eq!(answer.body["due_date"], saved);
+        // The checkbox of the list does not send it.
+        api.put(&path).by(&ada).json(&json!({ "due_date": due_date })).await;
+        let before = call(&api, Method::GET, &path).by(&ada).send().await.body["due_date"].clone();
+        let answer = call(&api, Method::PATCH, &format!("{path}/complete")).by(&ada).send().await;
+        assert_eq!(answer.body["due_date"], before);
+    }
+}
+
 #[tokio::test]
 async fn patch_api_tasks_id_complete_without_a_body() {
     let (api, ada, task) = dashboard().await;

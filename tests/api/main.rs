@@ -5,6 +5,7 @@
 mod account;
 mod bringing_users_over;
 mod cors;
+mod dates;
 mod emails;
 mod errors;
 mod front_end;
@@ -18,8 +19,10 @@ mod openapi;
 mod operations;
 mod password;
 mod refresh;
+mod search;
 mod security;
 mod sessions;
 mod signup;
 mod tasks;
 mod tokens;
+mod walk;

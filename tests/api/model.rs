@@ -8,7 +8,7 @@ use std::{
 };
 
 use fastrand::Rng;
-use jiff::Timestamp;
+use jiff::{Timestamp, civil::DateTime};
 use kit::PgBouncer;
 use serde_json::{Map, Value, json};
 
@@ -127,7 +127,7 @@ impl Model {
                     (Value::Null, Value::Null),
                     (json!(" , "), Value::Null),
                     (json!("home"), json!("home")),
-                    (json!([" Home", "x", "x"]), json!("Home,x")),
+                    (json!([" Home", "x", "X"]), json!("Home,x")),
                     (json!("homework, home,"), json!("homework,home")),
                 ],
             ),
@@ -135,8 +135,9 @@ impl Model {
                 "due_date",
                 &[
                     (Value::Null, Value::Null),
-                    (json!("2026-01-01"), json!("2026-01-01T00:00:00")),
-                    (json!("2026-01-01T00:30+01:00"), json!("2025-12-31T23:30:00")),
+                    (json!("2026-01-01"), json!("2026-01-01")),
+                    (json!("2026-01-01T00:00"), json!("2026-01-01T00:00:00")),
+                    (json!("2026-01-01T00:30+01:00"), json!("2025-12-31T23:30:00Z")),
                     (json!("9999-12-31T23:59:59.9"), json!("9999-12-31T23:59:59")),
                 ],
             ),
@@ -251,12 +252,27 @@ impl Model {
             expected.retain(|task| task["tags"].as_str().is_some_and(|tags| tags.split(',').any(is_home)));
         }
         if self.rng.u8(0..4) == 0 {
-            let (encoded, text) =
-                *self.rng.choice(&[("%C3%96", "ö"), ("BETA", "beta"), ("%25", "%")]).unwrap();
+            let (encoded, words) = *self
+                .rng
+                .choice(&[
+                    ("O", ["o", ""]),
+                    ("BETA", ["beta", ""]),
+                    ("%25", ["%", ""]),
+                    ("ilk+%C3%B6", ["o", "ilk"]),
+                ])
+                .unwrap();
             query.push(format!("search={encoded}"));
-            let holds =
-                |task: &&Value, name| task[name].as_str().is_some_and(|of| of.to_lowercase().contains(text));
-            expected.retain(|task| holds(task, "title") || holds(task, "description"));
+            let folded =
+                |task: &Value, name| task[name].as_str().unwrap_or_default().to_lowercase().replace('ö', "o");
+            let holds = |task: &Value, word| {
+                ["title", "description"].iter().any(|name| folded(task, name).contains(word))
+            };
+            expected.retain(|task| words.iter().all(|word| holds(task, word)));
+        }
+        if self.rng.u8(0..4) == 0 {
+            query.push("due_after=2026-01-01&due_before=2026-01-01T00:00:01Z".to_owned());
+            expected
+                .retain(|task| task["due_date"].as_str().is_some_and(|due| due.starts_with("2026-01-01")));
         }
         let sort_by = *self.rng.choice(&["due_date", "priority", "title", "created_at"]).unwrap();
         let is_descending = self.rng.bool();
@@ -300,15 +316,23 @@ fn timestamp(task: &Value, name: &str) -> Timestamp {
     task[name].as_str().unwrap().parse().unwrap()
 }
 
+/// The titles in their order.
+const TITLES: [&str; 6] = ["<b>😀</b>", "100% of_it \\ 'x'", "Alpha", "beta", "gamma", "Öl"];
+
+/// What due dates are sorted by.
+fn due(task: &Value) -> Option<DateTime> {
+    task["due_date"].as_str().map(|due| due.trim_end_matches('Z').parse().unwrap())
+}
+
 /// Nulls last, ties by id.
 fn in_order(a: &Value, b: &Value, sort_by: &str, is_descending: bool) -> Ordering {
     let nulls = a[sort_by].is_null().cmp(&b[sort_by].is_null());
-    let text = |task: &Value| task[sort_by].as_str().unwrap_or_default().to_lowercase();
-    let rank = |task: &Value| ["low", "medium", "high"].iter().position(|name| task["priority"] == *name);
+    let rank = |names: &[&str], task: &Value| names.iter().position(|name| task[sort_by] == *name);
     let by_key = match sort_by {
-        "priority" => rank(a).cmp(&rank(b)),
+        "priority" => rank(&["low", "medium", "high"], a).cmp(&rank(&["low", "medium", "high"], b)),
+        "title" => rank(&TITLES, a).cmp(&rank(&TITLES, b)),
         "created_at" => timestamp(a, sort_by).cmp(&timestamp(b, sort_by)),
-        _ => text(a).cmp(&text(b)),
+        _ => due(a).cmp(&due(b)),
     };
     let order = by_key.then_with(|| id(a).cmp(id(b)));
     nulls.then(if is_descending { order.reverse() } else { order })

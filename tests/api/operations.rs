@@ -1,7 +1,9 @@
 //! What docs/operations.md tells an operator to do in the database.
 
+use std::future::poll_fn;
+
 use serde_json::json;
-use tokio_postgres::{Client, NoTls, error::SqlState};
+use tokio_postgres::{AsyncMessage, Client, NoTls, error::SqlState};
 
 use kit::{Api, PASSWORD};
 
@@ -75,9 +77,44 @@ async fn everything_works(api: &Api) {
     let task = api.task(&user, &json!({ "title": "Rotate the password" })).await;
     let path = format!("/tasks/{}", task["id"].as_str().unwrap());
     assert_eq!(api.get("/tasks").by(&user).send().await.status, 200);
+    assert_eq!(api.get("/tasks?search=password&tag=x&sort_by=title").by(&user).send().await.status, 200);
     assert_eq!(api.get(&path).by(&user).send().await.status, 200);
     assert_eq!(api.put(&path).by(&user).json(&json!({ "priority": "high" })).await.status, 200);
     assert_eq!(api.patch(&format!("{path}/complete")).by(&user).send().await.status, 200);
     assert_eq!(api.delete(&path).by(&user).send().await.status, 200);
     assert_eq!(api.post("/auth/logout").by(&user).send().await.status, 204);
+}
+
+/// Sorts titles on a new connection, and returns the server's warnings.
+async fn warnings_of_sorting_titles(url: &str) -> Vec<String> {
+    let (client, mut connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
+    let messages = tokio::spawn(async move {
+        let mut warnings = Vec::new();
+        while let Some(Ok(message)) = poll_fn(|context| connection.poll_message(context)).await {
+            if let AsyncMessage::Notice(notice) = message {
+                warnings.push(notice.message().to_owned());
+            }
+        }
+        warnings
+    });
+    client.batch_execute("SELECT FROM tasks ORDER BY title COLLATE natural_order").await.unwrap();
+    drop(client);
+    messages.await.unwrap()
+}
+
+#[tokio::test]
+async fn after_another_icu_the_index_of_titles_is_made_anew_and_the_warning_ends() {
+    let owner = kit::database().await;
+    let as_owner = connect(&owner).await;
+    assert!(warnings_of_sorting_titles(&owner).await.is_empty());
+    let of_another = "UPDATE pg_collation SET collversion = '1.0' WHERE collname = 'natural_order'";
+    as_owner.batch_execute(of_another).await.unwrap();
+    assert_eq!(
+        warnings_of_sorting_titles(&owner).await,
+        ["collation \"natural_order\" has version mismatch"]
+    );
+    for statement in sql("REINDEX INDEX CONCURRENTLY").split_inclusive(';') {
+        as_owner.batch_execute(statement).await.unwrap();
+    }
+    assert!(warnings_of_sorting_titles(&owner).await.is_empty());
 }

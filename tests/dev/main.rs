@@ -328,16 +328,64 @@ fn a_missing_docker_bridge_is_an_error() {
     assert!(sentence.contains("start Docker first"), "{sentence}");
 }
 
+/// Runs `cargo dev migrate`, and returns its standard output and error.
+fn migrate(url: &str) -> (String, String) {
+    let output = command(folder().path(), &[], &[("DATABASE_URL", url)]).arg("migrate").output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (text(output.stdout), text(output.stderr))
+}
+
+async fn sorted_titles(sql: &tokio_postgres::Client) -> Vec<String> {
+    let sorted = "SELECT title FROM tasks ORDER BY title COLLATE natural_order";
+    sql.query(sorted, &[]).await.unwrap().iter().map(|row| row.get(0)).collect()
+}
+
+/// docs/operations.md, "Without ICU".
+#[tokio::test]
+async fn without_icu_migrating_warns_and_titles_are_in_the_order_of_c() {
+    let url = kit::new_database("TEMPLATE template0").await.unwrap();
+    let (sql, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await.unwrap();
+    tokio::spawn(connection);
+    // As initdb of a PostgreSQL without ICU leaves it.
+    let without_icu = "SET allow_system_table_mods = on; DELETE FROM pg_collation WHERE collprovider = 'i'";
+    sql.batch_execute(without_icu).await.unwrap();
+    let (stdout, stderr) = migrate(&url);
+    assert!(stdout.contains("V7__natural_order_and_search"), "{stdout}{stderr}");
+    assert!(stderr.contains("this PostgreSQL was built without ICU: titles are sorted by"), "{stderr}");
+    assert!(stderr.contains("(to change that later, see docs/operations.md#without-icu)"), "{stderr}");
+    let insert = "INSERT INTO users (id, email, hashed_password)
+                  VALUES ('00000000-0000-0000-0000-000000000001', 'ada@example.com', 'x');
+                  INSERT INTO tasks (id, user_id, title)
+                  SELECT gen_random_uuid(), '00000000-0000-0000-0000-000000000001', unnest(ARRAY['Task 2', 'Task 10',
+                  'zeit', 'Ärger', 'CAFÉ'])";
+    sql.batch_execute(insert).await.unwrap();
+    assert_eq!(sorted_titles(&sql).await, ["CAFÉ", "Task 10", "Task 2", "zeit", "Ärger"]);
+    let found = "SELECT count(*) FROM tasks WHERE folded_text LIKE ALL (containing('{cafe}'))";
+    assert_eq!(sql.query_one(found, &[]).await.unwrap().get::<_, i64>(0), 1);
+
+    sql.batch_execute("SELECT pg_import_system_collations('pg_catalog')").await.unwrap();
+    let migration = include_str!("../../migrations/V7__natural_order_and_search.sql");
+    sql.batch_execute(&format!("BEGIN; DROP COLLATION natural_order CASCADE; {migration}; COMMIT"))
+        .await
+        .unwrap();
+    assert_eq!(sorted_titles(&sql).await, ["Ärger", "CAFÉ", "Task 2", "Task 10", "zeit"]);
+    assert_eq!(sql.query_one(found, &[]).await.unwrap().get::<_, i64>(0), 1);
+}
+
+#[tokio::test]
+async fn a_database_of_another_encoding_is_refused_with_what_to_do() {
+    let url = kit::new_database("TEMPLATE template0 ENCODING 'SQL_ASCII' LOCALE 'C'").await.unwrap();
+    let (_, stderr) = migrate(&url);
+    assert!(stderr.contains("the encoding of this database is SQL_ASCII"), "{stderr}");
+    assert!(stderr.contains("create it anew with ENCODING 'UTF8'"), "{stderr}");
+}
+
 #[tokio::test]
 async fn database_url_is_used_and_its_password_is_hidden() {
     let folder = folder();
     let url = kit::database().await;
     let variables = [("DATABASE_URL", url.as_str())];
-    let migrated = command(folder.path(), &[], &variables).arg("migrate").output().unwrap();
-    assert_eq!(
-        String::from_utf8(migrated.stdout).unwrap(),
-        "Nothing to apply: the database is up to date.\n"
-    );
+    assert_eq!(migrate(&url).0, "Nothing to apply: the database is up to date.\n");
 
     let dev = Dev::start(folder.path(), &[], &variables);
     assert!(!dev.welcome.contains("postgresql://"), "{}", dev.welcome);

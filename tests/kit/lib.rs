@@ -23,7 +23,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use dev_postgres::{Server, migrate};
 use tokio::sync::OnceCell;
-use tokio_postgres::{Client, NoTls};
+use tokio_postgres::{Client, NoTls, error::SqlState};
 
 pub use api::{Answer, Api, Call, PASSWORD, SECRET, User};
 pub use binary::{binary, cargo, repository, target_folder};
@@ -44,17 +44,50 @@ pub const MIGRATED: &str = "migrated";
 /// # Panics
 /// Panics if PostgreSQL cannot be started or a migration fails.
 pub async fn database() -> String {
+    new_database(&format!("TEMPLATE {MIGRATED}")).await.unwrap_or_else(|error| {
+        panic!("cannot create a database for this test: {error:?}");
+    })
+}
+
+/// Like [`database()`], with this locale, as options of CREATE DATABASE. Returns `None` if the server does not have it.
+///
+/// # Panics
+/// Panics if PostgreSQL cannot be started or a migration fails.
+pub async fn database_with(locale: &str) -> Option<String> {
+    let created = new_database(&format!("TEMPLATE template0 ENCODING 'UTF8' {locale}")).await;
+    let url = match created {
+        Ok(url) => url,
+        // The system's locale, or ICU as a provider (PostgreSQL 15), is missing.
+        Err(error)
+            if [SqlState::WRONG_OBJECT_TYPE, SqlState::SYNTAX_ERROR]
+                .iter()
+                .any(|code| error.code() == Some(code)) =>
+        {
+            return None;
+        }
+        Err(error) => panic!("{error:?}"),
+    };
+    let (mut client, _) = connect(&url).await.unwrap();
+    migrate(&mut client).await.unwrap_or_else(|error| panic!("{error}"));
+    Some(url)
+}
+
+/// Creates a database with these options of CREATE DATABASE, on the server of all tests of the process, and returns its URL.
+///
+/// # Errors
+/// Those of the server.
+///
+/// # Panics
+/// Panics if PostgreSQL cannot be started or a migration fails.
+pub async fn new_database(options: &str) -> Result<String, tokio_postgres::Error> {
     static SERVER: OnceCell<Result<Server, dev_postgres::Error>> = OnceCell::const_new();
     static MADE: AtomicU32 = AtomicU32::new(0);
 
     let server = SERVER.get_or_init(start).await;
     let server = server.as_ref().unwrap_or_else(|error| panic!("{error}"));
     let name = format!("test_{}", MADE.fetch_add(1, Ordering::Relaxed));
-    let clone = format!("CREATE DATABASE {name} TEMPLATE {MIGRATED}");
-    if let Err(error) = execute(&server.url("postgres"), &clone).await {
-        panic!("cannot create a database for this test: {error:?}");
-    }
-    server.url(&name)
+    execute(&server.url("postgres"), &format!("CREATE DATABASE {name} {options}")).await?;
+    Ok(server.url(&name))
 }
 
 /// Starts a separate PostgreSQL, for a test that stops or reconfigures it. It is deleted when dropped.

@@ -7,6 +7,7 @@ use serde::Serialize;
 use shared::{
     Db, Error,
     extract::{Caller, Json},
+    timestamp,
     user::{User, Username},
     validation::{Patch, ValidationErrors},
 };
@@ -16,6 +17,7 @@ use tokio_postgres::{Row, types::Type};
 pub struct Account {
     #[serde(flatten)]
     user: User,
+    #[serde(serialize_with = "timestamp::serialize")]
     created_at: Timestamp,
 }
 

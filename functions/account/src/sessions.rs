@@ -6,6 +6,7 @@ use serde::Serialize;
 use shared::{
     Db, Error,
     extract::{Caller, FormerCaller, Json, PathId},
+    timestamp,
 };
 use tokio_postgres::types::Type;
 use uuid::Uuid;
@@ -15,8 +16,11 @@ pub struct Listed {
     id: Uuid,
     /// True for the session of the request.
     current: bool,
+    #[serde(serialize_with = "timestamp::serialize")]
     created_at: Timestamp,
+    #[serde(serialize_with = "timestamp::serialize")]
     refreshed_at: Timestamp,
+    #[serde(serialize_with = "timestamp::serialize")]
     expires_at: Timestamp,
     user_agent: Option<String>,
     address: Option<String>,

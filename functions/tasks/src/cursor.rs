@@ -2,13 +2,14 @@
 //! added or deleted meanwhile.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use jiff::{Timestamp, civil::DateTime, tz::TimeZone};
+use jiff::{Timestamp, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 use shared::validation::Violation;
 use uuid::Uuid;
 
 use crate::{
-    fields::{Priority, YEARS},
+    due::{Due, YEARS},
+    fields::Priority,
     task::Task,
 };
 
@@ -65,7 +66,7 @@ pub struct Cursor {
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "sort_by", content = "key", rename_all = "snake_case")]
 enum Key {
-    DueDate(Option<DateTime>),
+    DueDate(Option<Due>),
     Priority(String),
     Title(String),
     CreatedAt(Timestamp),
@@ -109,7 +110,7 @@ impl Cursor {
     /// Returns the value as PostgreSQL reads it.
     pub fn key(&self) -> Option<String> {
         match &self.key {
-            Key::DueDate(due_date) => due_date.map(|due_date| due_date.to_string()),
+            Key::DueDate(due_date) => due_date.map(Due::at),
             Key::Priority(text) | Key::Title(text) => Some(text.clone()),
             Key::CreatedAt(created_at) => Some(created_at.to_string()),
         }
@@ -120,7 +121,7 @@ impl Key {
     /// True if a task can have the value, so that PostgreSQL can read it.
     fn is_valid(&self) -> bool {
         match self {
-            Self::DueDate(due_date) => due_date.is_none_or(|due_date| YEARS.contains(&due_date.year())),
+            Self::DueDate(_) => true,
             Self::Priority(priority) => Priority::new(priority).is_ok(),
             Self::Title(title) => !title.contains('\0'),
             Self::CreatedAt(created_at) => YEARS.contains(&TimeZone::UTC.to_datetime(*created_at).year()),
@@ -139,9 +140,11 @@ mod tests {
         let second = || -62_135_596_800..=253_402_300_799_i64;
         let at = |(second, nanosecond)| Timestamp::new(second, nanosecond).unwrap();
         let key = prop_oneof![
-            option::of(second()).prop_map(move |second| {
-                Key::DueDate(second.map(|second| TimeZone::UTC.to_datetime(at((second, 0)))))
+            option::of((second(), "|Z")).prop_map(move |due| {
+                let at = |(second, zone)| format!("{}{zone}", TimeZone::UTC.to_datetime(at((second, 0))));
+                Key::DueDate(due.map(|due| Due::parse(&at(due)).unwrap()))
             }),
+            "2026-0[1-9]-[12][0-9]".prop_map(|day| Key::DueDate(Due::parse(&day).ok())),
             "low|medium|high".prop_map(Key::Priority),
             "[^\u{0}]{1,255}".prop_map(Key::Title),
             (second(), 0..1_000_000)

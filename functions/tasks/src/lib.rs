@@ -4,6 +4,7 @@
 //! row of nulls that the caller has no such task (404). The foreign key of a new task checks its user.
 
 mod cursor;
+mod due;
 mod fields;
 mod list;
 mod task;

@@ -16,7 +16,7 @@ use tokio_postgres::{Row, types::Type};
 
 use crate::{
     cursor::{Cursor, Order, SortBy},
-    fields::{Priority, reject_nul},
+    fields::{DueDate, Priority, reject_nul},
     task::{Task, columns, is_caller},
 };
 
@@ -35,12 +35,18 @@ pub struct ListQuery {
     completed: Option<bool>,
     #[deserr(default, try_from(String) = parse_priority -> Violation)]
     priority: Option<Priority>,
-    /// A whole tag, in any case.
+    /// A whole tag.
     #[deserr(default, try_from(String) = parse_tag -> Violation)]
     tag: Option<String>,
-    /// A part of the title or the description, in any case.
+    /// Words, each a part of the title or the description.
     #[deserr(default, try_from(String) = parse_search -> Violation)]
-    search: Option<String>,
+    search: Vec<String>,
+    /// Inclusive.
+    #[deserr(default, try_from(Option<String>) = DueDate::new -> Violation)]
+    due_after: DueDate,
+    /// Exclusive.
+    #[deserr(default, try_from(Option<String>) = DueDate::new -> Violation)]
+    due_before: DueDate,
     #[deserr(default, try_from(String) = SortBy::new -> Violation)]
     sort_by: SortBy,
     #[deserr(default, try_from(String) = Order::new -> Violation)]
@@ -51,25 +57,27 @@ pub struct ListQuery {
     cursor: Option<Cursor>,
 }
 
+/// A filter that is empty is none, as a form sends it that is not filled in.
 fn parse_completed(sent: String) -> Result<Option<bool>, Violation> {
-    match sent.to_ascii_lowercase().parse() {
-        Ok(completed) => Ok(Some(completed)),
-        Err(_) => Err(Violation::new("bool_parsing", "completed should be true or false")),
+    match sent.to_ascii_lowercase().as_str() {
+        "" => Ok(None),
+        "true" => Ok(Some(true)),
+        "false" => Ok(Some(false)),
+        _ => Err(Violation::new("bool_parsing", "completed should be true or false")),
     }
 }
 
 fn parse_priority(sent: String) -> Result<Option<Priority>, Violation> {
-    Priority::new(sent).map(Some)
+    if sent.is_empty() { Ok(None) } else { Priority::new(sent).map(Some) }
 }
 
 fn parse_tag(sent: String) -> Result<Option<String>, Violation> {
-    parse_search(sent.trim().to_owned())
+    let tag = reject_nul(sent.trim())?;
+    Ok(Some(tag.to_owned()).filter(|tag| !tag.is_empty()))
 }
 
-/// An empty search box is no filter.
-fn parse_search(sent: String) -> Result<Option<String>, Violation> {
-    reject_nul(&sent)?;
-    Ok(Some(sent).filter(|text| !text.is_empty()))
+fn parse_search(sent: String) -> Result<Vec<String>, Violation> {
+    Ok(reject_nul(&sent)?.split_whitespace().map(str::to_owned).collect())
 }
 
 fn parse_limit(sent: String) -> Result<Option<u8>, Violation> {
@@ -106,11 +114,13 @@ pub async fn list(
                 (&query.completed, Type::BOOL),
                 (&query.priority.map(Priority::as_str), Type::TEXT),
                 (&query.tag, Type::TEXT),
-                (&query.search, Type::TEXT),
+                (&query.search, Type::TEXT_ARRAY),
                 (&query.cursor.as_ref().and_then(Cursor::key), Type::TEXT),
                 (&query.cursor.as_ref().map(|cursor| cursor.id), Type::UUID),
                 // One row more tells whether there is a next page.
                 (&(limit as i64 + 1), Type::INT8),
+                (&query.due_after.columns().0, Type::TEXT),
+                (&query.due_before.columns().0, Type::TEXT),
             ],
             |list: &mut List, row| list.push(&row, limit),
         )
@@ -170,7 +180,7 @@ impl List {
 }
 
 /// Builds the statement. `$1` is the user, `$2` the session, `$3` completed, `$4` priority, `$5` tag, `$6` search, `$7` and
-/// `$8` the cursor's key and id, `$9` the limit.
+/// `$8` the cursor's key and id, `$9` the limit, `$10` and `$11` the bounds of the due date.
 ///
 /// It has only the conditions that were asked for, because PostgreSQL plans it anew each time. A page is a subquery, so that
 /// it is read in the order of an index up to its limit, and only the page is sorted. For the whole list a subquery saves
@@ -181,7 +191,7 @@ fn statement(query: &ListQuery) -> String {
         (SortBy::DueDate, Order::Asc) => format!("coalesce({column}::timestamp, 'infinity'::timestamp)"),
         (SortBy::DueDate, Order::Desc) => format!("coalesce({column}::timestamp, '-infinity'::timestamp)"),
         (SortBy::Priority, _) => format!("{column}::task_priority"),
-        (SortBy::Title, _) => format!("lower({column}) COLLATE \"C\""),
+        (SortBy::Title, _) => format!("{column} COLLATE natural_order"),
         (SortBy::CreatedAt, _) => format!("{column}::timestamptz"),
     };
     let column = match sort_by {
@@ -197,19 +207,19 @@ fn statement(query: &ListQuery) -> String {
     let (of_task, of_cursor) = (key(column), key("$7"));
     let in_order = format!("ORDER BY {of_task} {direction}, t.id {direction} LIMIT $9");
 
+    // The index of the order begins at the bounds. What is due at no time is at an infinity there.
+    let due = if sort_by == SortBy::DueDate { &of_task } else { "t.due_date" };
+
     let mut filter = "t.user_id = $1".to_owned();
     for (is_set, condition) in [
         (query.completed.is_some(), "t.completed = $3"),
         (query.priority.is_some(), "t.priority = $4::task_priority"),
-        // No tag has a comma. Comparing with an array of each task's tags takes twice as long.
-        (
-            query.tag.is_some(),
-            "strpos($5, ',') = 0 AND strpos(',' || lower(t.tags) || ',', ',' || lower($5) || ',') > 0",
-        ),
-        (
-            query.search.is_some(),
-            "(strpos(lower(t.title), lower($6)) > 0 OR strpos(lower(t.description), lower($6)) > 0)",
-        ),
+        // No tag has a comma.
+        (query.tag.is_some(), "strpos($5, ',') = 0 AND strpos(t.folded_tags, ',' || fold($5) || ',') > 0"),
+        // The subquery makes the patterns once.
+        (!query.search.is_empty(), "t.folded_text LIKE ALL ((SELECT containing($6))::text[])"),
+        (query.due_after.0.is_some(), &format!("{due} >= $10::timestamp AND {due} < 'infinity'")),
+        (query.due_before.0.is_some(), &format!("{due} < $11::timestamp AND {due} > '-infinity'")),
         (query.cursor.is_some(), &format!("({of_task}, t.id) {beyond} ({of_cursor}, $8)")),
     ] {
         if is_set {
@@ -284,13 +294,19 @@ mod tests {
             (&query.completed, Type::BOOL),
             (&query.priority.map(Priority::as_str), Type::TEXT),
             (&query.tag, Type::TEXT),
-            (&query.search, Type::TEXT),
+            (&query.search, Type::TEXT_ARRAY),
             (&query.cursor.as_ref().and_then(Cursor::key), Type::TEXT),
             (&query.cursor.as_ref().map(|cursor| cursor.id), Type::UUID),
             (&i64::from(query.limit.unwrap_or(200)), Type::INT8),
+            (&query.due_after.columns().0, Type::TEXT),
+            (&query.due_before.columns().0, Type::TEXT),
         ];
         let rows = client.query_typed(&format!("EXPLAIN {}", statement(query)), params).await.unwrap();
         rows.iter().map(|row| row.get::<_, String>(0) + "\n").collect()
+    }
+
+    fn due(sent: &str) -> DueDate {
+        DueDate::new(Some(sent.to_owned())).unwrap()
     }
 
     /// Makes the cursor of a page in the middle of the order.
@@ -314,12 +330,13 @@ mod tests {
     #[tokio::test]
     async fn no_list_reads_the_tasks_of_100_000_others() {
         let (client, user) = user_with(100).await;
-        let filters: [fn(&mut ListQuery); 5] = [
+        let filters: [fn(&mut ListQuery); 6] = [
             |_| {},
             |query| query.completed = Some(true),
             |query| query.priority = parse_priority("high".to_owned()).unwrap(),
             |query| query.tag = Some("home".to_owned()),
-            |query| query.search = Some("about 7".to_owned()),
+            |query| query.search = vec!["about".to_owned(), "7".to_owned()],
+            |query| query.due_after = due("2026-06-01"),
         ];
         for (sort_by, order, name, _, key) in ORDERS {
             for filter in filters {
@@ -356,6 +373,27 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_page_in_the_order_of_due_dates_reads_only_those_within_the_bounds() {
+        let (client, user) = user_with(10_000).await;
+        for (order, index) in [(Order::Asc, "tasks_list_due_date"), (Order::Desc, "tasks_list_due_date_desc")]
+        {
+            for (due_after, due_before) in
+                [("2026-03-01", ""), ("", "2026-04-01"), ("2026-03-01", "2026-04-01")]
+            {
+                let (due_after, due_before) = (due(due_after), due(due_before));
+                let query = ListQuery { order, due_after, due_before, limit: Some(50), ..Default::default() };
+                let plan = plan(&client, user, &query).await;
+                let (_, page) = plan.split_once("->  Limit").unwrap_or_else(|| panic!("{plan}"));
+                assert!(
+                    [" using ", " on "].iter().any(|on| page.contains(&format!("{on}{index} "))),
+                    "{plan}"
+                );
+                assert!(!page.contains("Filter"), "{plan}");
+            }
+        }
+    }
+
+    #[tokio::test]
     async fn tasks_that_a_filter_excludes_are_not_read_from_the_table() {
         let (client, user) = user_with(10_000).await;
         for (sort_by, order, _, index, _) in ORDERS {
@@ -384,10 +422,9 @@ mod tests {
             if let Ok(Some(completed)) = parse_completed(sent.clone()) {
                 prop_assert_eq!(sent.to_lowercase(), completed.to_string());
             }
-            for parse in [parse_tag, parse_search] {
-                if let Ok(Some(text)) = parse(sent.clone()) {
-                    prop_assert!(!text.is_empty() && !text.contains('\0') && sent.contains(&text));
-                }
+            let tag = parse_tag(sent.clone()).unwrap_or_default();
+            for text in parse_search(sent.clone()).unwrap_or_default().iter().chain(&tag) {
+                prop_assert!(!text.is_empty() && !text.contains('\0') && sent.contains(text));
             }
         }
 

@@ -12,6 +12,7 @@ use shared::{
     Db, Error, Prefix,
     db::Param,
     extract::{Caller, Json, PathId},
+    timestamp,
     validation::{Patch, ValidationErrors},
 };
 use tokio_postgres::{
@@ -20,7 +21,10 @@ use tokio_postgres::{
 };
 use uuid::Uuid;
 
-use crate::fields::{Description, DueDate, Priority, Tags, Title};
+use crate::{
+    due::Due,
+    fields::{Description, DueDate, Priority, Tags, Title},
+};
 
 /// A task as the API shows it.
 #[derive(Serialize)]
@@ -32,8 +36,10 @@ pub struct Task {
     completed: bool,
     pub priority: String,
     tags: Option<String>,
-    pub due_date: Option<DateTime>,
+    pub due_date: Option<Due>,
+    #[serde(serialize_with = "timestamp::serialize")]
     pub created_at: Timestamp,
+    #[serde(serialize_with = "timestamp::serialize")]
     updated_at: Timestamp,
 }
 
@@ -42,7 +48,7 @@ pub struct Task {
 macro_rules! columns {
     () => {
         "t.id, t.user_id, t.title, t.description, t.completed, t.priority::text AS priority, t.tags, \
-         t.due_date, t.created_at, t.updated_at"
+         t.due_date, t.due_kind, t.created_at, t.updated_at"
     };
 }
 pub(crate) use columns;
@@ -59,6 +65,8 @@ impl Task {
     /// Returns the task of a row, or `None` for a row of nulls.
     pub fn from_row(row: &Row) -> Result<Option<Self>, tokio_postgres::Error> {
         let Some(id) = row.try_get("id")? else { return Ok(None) };
+        let (due_date, due_kind): (Option<DateTime>, &str) =
+            (row.try_get("due_date")?, row.try_get("due_kind")?);
         Ok(Some(Self {
             id,
             user_id: row.try_get("user_id")?,
@@ -67,7 +75,7 @@ impl Task {
             completed: row.try_get("completed")?,
             priority: row.try_get("priority")?,
             tags: row.try_get("tags")?,
-            due_date: row.try_get("due_date")?,
+            due_date: due_date.map(|at| Due::of_columns(at, due_kind)),
             created_at: row.try_get("created_at")?,
             updated_at: row.try_get("updated_at")?,
         }))
@@ -115,11 +123,13 @@ pub async fn create(
     Json(new): Json<NewTask>,
 ) -> Result<(StatusCode, [(HeaderName, String); 1], Json<Task>), Error> {
     let id = Uuid::now_v7();
+    let (due_date, due_kind) = new.due_date.columns();
     let row = db
         .query_opt(
             concat!(
-                "INSERT INTO tasks AS t (user_id, id, title, description, completed, priority, tags, due_date) ",
-                "VALUES (caller($1, $2), $3, $4, $5, $6, $7::task_priority, $8, $9::timestamp) ",
+                "INSERT INTO tasks AS t ",
+                "(user_id, id, title, description, completed, priority, tags, due_date, due_kind) ",
+                "VALUES (caller($1, $2), $3, $4, $5, $6, $7::task_priority, $8, $9::timestamp, $10) ",
                 // If the id exists already, this statement was sent before and its answer was lost.
                 "ON CONFLICT (id) DO UPDATE SET id = excluded.id RETURNING ",
                 columns!(),
@@ -133,7 +143,8 @@ pub async fn create(
                 (&new.completed, Type::BOOL),
                 (&new.priority.as_str(), Type::TEXT),
                 (&new.tags.0, Type::TEXT),
-                (&new.due_date.text(), Type::TEXT),
+                (&due_date, Type::TEXT),
+                (&due_kind, Type::TEXT),
             ],
         )
         .await
@@ -189,7 +200,7 @@ pub async fn update(
     let completed = changes.completed.0;
     let priority = changes.priority.0.map(Priority::as_str);
     let tags = changes.tags.0.map(|Tags(tags)| tags);
-    let due_date = changes.due_date.0.map(DueDate::text);
+    let (due_date, due_kind) = changes.due_date.0.map(|due_date| due_date.columns()).unzip();
 
     let fields = [
         ("title", "", as_param(&title, Type::TEXT)),
@@ -198,6 +209,7 @@ pub async fn update(
         ("priority", "::task_priority", as_param(&priority, Type::TEXT)),
         ("tags", "", as_param(&tags, Type::TEXT)),
         ("due_date", "::timestamp", as_param(&due_date, Type::TEXT)),
+        ("due_kind", "", as_param(&due_kind, Type::TEXT)),
     ];
     let mut params: Vec<Param> =
         vec![(&caller.id, Type::UUID), (&caller.session, Type::UUID), (&id, Type::UUID)];
