@@ -73,17 +73,19 @@ export async function run(control, action, form) {
 
 /**
  * Calls `action` when the form is submitted. The server alone judges the values, except those that it would never see,
- * such as half a date.
+ * such as half a date, or a time without a day.
  */
 export function onSubmit(form, action) {
   form.addEventListener('submit', (event) => {
     event.preventDefault();
     hideAlert();
     clearFieldErrors(form);
+    const { due_date: day, due_time: time } = form.elements;
     const unfinished = [...form.elements].find((input) => input.validity.badInput);
-    if (!unfinished) return action(valuesOf(form));
-    showFieldError(unfinished, unfinished.validationMessage);
-    unfinished.focus();
+    if (unfinished) showFieldError(unfinished, unfinished.validationMessage);
+    else if (time?.value && !day.value) showFieldError(day, 'A time needs a day. Enter the day, or clear the time.');
+    else return action(valuesOf(form));
+    $('[aria-invalid]', form).focus();
   });
 }
 

@@ -4,6 +4,7 @@ import { ApiError } from './api.js';
 import { ended } from './changes.js';
 import { api } from './client.js';
 import { $, $$, focusIsLost } from './dom.js';
+import { isOverdue, textOf } from './due.js';
 import { filters, isFiltered, showActiveFilters } from './filters.js';
 import { run, valuesOf } from './forms.js';
 import { hideAlert, setStandingAlert } from './messages.js';
@@ -134,7 +135,7 @@ const itemOf = (id) => $(`[data-id="${id}"]`, list);
 /** Returns the item of a task: the one in the list, brought up to date, or a new one. */
 export function draw(task) {
   const item = itemOf(task.id) ?? $('#task-template').content.firstElementChild.cloneNode(true);
-  const due = task.due_date && new Date(task.due_date);
+  const due = task.due_date;
   const tags = task.tags?.split(',') ?? [];
   const { completed } = wishes.get(task.id) ?? task;
   tasks.set(task.id, task);
@@ -146,9 +147,9 @@ export function draw(task) {
   $('.priority', item).textContent = `${task.priority} priority`;
   $('.priority', item).dataset.priority = task.priority;
   $('.due', item).hidden = !due;
-  $('.overdue', item).hidden = !due || completed || due > new Date();
-  $('time', item).dateTime = task.due_date ?? '';
-  $('time', item).textContent = due?.toLocaleString(undefined, { dateStyle: 'medium', timeStyle: 'short' });
+  $('.overdue', item).hidden = !due || completed || !isOverdue(due, new Date());
+  $('time', item).dateTime = due ?? '';
+  $('time', item).textContent = due && textOf(due);
   $('.tags', item).replaceChildren(...tags.map(drawTag));
   for (const button of $$('.actions button', item)) button.ariaLabel = `${button.textContent} ${task.title}`;
   return item;

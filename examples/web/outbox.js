@@ -4,6 +4,7 @@
 import { api } from './client.js';
 import { inTurn } from './changes.js';
 import { $, focusIsLost } from './dom.js';
+import { taskOf } from './due.js';
 import {
   changedValues, clearFieldErrors, fill, onSubmit, showFieldError, showFieldErrors, valuesOf,
 } from './forms.js';
@@ -95,8 +96,8 @@ async function send(entry) {
   item.ariaBusy = 'true';
   try {
     const task = await (edited
-      ? inTurn(edited.id, () => api.updateTask(edited.id, changedValues(values, edited.initial) ?? {}))
-      : inTurn(entry, () => api.createTask(values)));
+      ? inTurn(edited.id, () => api.updateTask(edited.id, changedValues(taskOf(values), taskOf(edited.initial)) ?? {}))
+      : inTurn(entry, () => api.createTask(taskOf(values))));
     drop(entry);
     // The user may have left, and another may be here.
     if (task.user_id !== api.userId) return;

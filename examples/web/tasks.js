@@ -3,6 +3,7 @@
 import { change } from './changes.js';
 import { api } from './client.js';
 import { $ } from './dom.js';
+import { fieldsOf, taskOf } from './due.js';
 import { filterByTag, filters } from './filters.js';
 import { changedValues, clearFieldErrors, fill, onSingleSubmit, report, run, valuesOf } from './forms.js';
 import { draw, list, remove, tasks, wishes } from './list.js';
@@ -53,7 +54,7 @@ function edit(task) {
   clearFieldErrors(editForm);
   hideAlert();
   const { title, description, priority, tags, due_date } = task;
-  fill(editForm, { title, description, priority, tags, due_date });
+  fill(editForm, { title, description, priority, tags, ...fieldsOf(due_date) });
   // The changes of another task may still be on their way.
   $('.save', editForm).disabled = false;
   edited = { id: task.id, initial: valuesOf(editForm) };
@@ -63,7 +64,7 @@ function edit(task) {
 /** Sends only what the user has changed, so that it undoes no change of another tab. */
 onSingleSubmit(editForm, async (values) => {
   const mine = edited;
-  const changes = changedValues(values, mine.initial);
+  const changes = changedValues(taskOf(values), taskOf(mine.initial));
   if (!changes) return editDialog.close();
   try {
     draw(await change(mine.id, () => api.updateTask(mine.id, changes)));

@@ -1,6 +1,8 @@
 //! The example page on slow and broken networks, in two tabs, and at the end of a session: it loses nothing that was
 //! typed, and no older answer undoes a newer change.
 
+mod due_dates;
+
 use thirtyfour::cdp::domains::network::NetworkConditions;
 
 use super::*;
