@@ -14,7 +14,7 @@ const LISTS: [(&str, u128, &str); 5] = [
     ("a page", MANY, "?limit=50"),
     ("the few open tasks, all new", FEW_OPEN, "?limit=50&sort_by=created_at&completed=false"),
     ("high priority, titles from Z to A", FEW_OPEN, "?limit=50&sort_by=title&order=desc&priority=high"),
-    ("a search that finds nothing", MANY, "?limit=50&search=not+to+be+found"),
+    ("a search that finds nothing", MANY, "?limit=50&search=about+nowhere"),
     ("the whole list", MANY, ""),
 ];
 
