@@ -46,10 +46,6 @@ ELSE normalize(
 ) COLLATE "C"
 END;
 
--- Makes the patterns of LIKE for texts that contain these words.
-CREATE FUNCTION containing(words text[]) RETURNS text[] IMMUTABLE STRICT PARALLEL SAFE
-RETURN ARRAY(SELECT '%' || regexp_replace(fold(word), '([\\%_])', '\\\1', 'g') || '%' FROM unnest(words) word);
-
 DROP INDEX IF EXISTS tasks_list_title;
 
 ALTER TABLE tasks

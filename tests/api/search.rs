@@ -99,6 +99,17 @@ async fn every_word_of_a_search_is_found_in_title_or_description() {
     }
 }
 
+/// As many as the 10 KB of a URL hold that API Gateway takes.
+#[tokio::test]
+async fn a_search_of_5000_words_is_answered() {
+    let api = Api::new(dev::api).await;
+    let ada = api.user("ada").await;
+    add(&api, &ada, &["Buy milk", "Buy bread"]).await;
+    for (last, found) in [("milk", ["Buy milk"].as_slice()), ("soup", &[])] {
+        assert_eq!(titles(&api, &ada, &[("search", &("b ".repeat(5000) + last))]).await, found);
+    }
+}
+
 #[tokio::test]
 async fn a_tag_with_a_comma_of_another_script_is_one_tag() {
     let api = Api::new(dev::api).await;

@@ -216,8 +216,6 @@ fn statement(query: &ListQuery) -> String {
         (query.priority.is_some(), "t.priority = $4::task_priority"),
         // No tag has a comma.
         (query.tag.is_some(), "strpos($5, ',') = 0 AND strpos(t.folded_tags, ',' || fold($5) || ',') > 0"),
-        // The subquery makes the patterns once.
-        (!query.search.is_empty(), "t.folded_text LIKE ALL ((SELECT containing($6))::text[])"),
         (query.due_after.0.is_some(), &format!("{due} >= $10::timestamp AND {due} < 'infinity'")),
         (query.due_before.0.is_some(), &format!("{due} < $11::timestamp AND {due} > '-infinity'")),
         (query.cursor.is_some(), &format!("({of_task}, t.id) {beyond} ({of_cursor}, $8)")),
@@ -226,6 +224,10 @@ fn statement(query: &ListQuery) -> String {
             filter += " AND ";
             filter += condition;
         }
+    }
+    for word in 1..=query.search.len() {
+        // The subquery folds the word once, and not for each task.
+        filter += &format!(" AND strpos(t.folded_text, (SELECT fold($6[{word}]))) > 0");
     }
     let (tasks, of_user) = match query.limit {
         Some(_) => (format!("(SELECT * FROM tasks t WHERE {filter} {in_order})"), "true"),
@@ -368,6 +370,22 @@ mod tests {
                 assert!(!page.contains("Sort"), "{plan}");
                 let condition = page.lines().find(|line| line.contains("Index Cond")).unwrap();
                 assert_eq!(condition.contains("ROW("), starts_at_cursor, "{plan}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_page_of_a_search_or_a_tag_is_read_in_order_until_it_is_full() {
+        let (client, user) = user_with(10_000).await;
+        for (sort_by, order, _, index, _) in ORDERS {
+            for (search, tag) in [("about", ""), ("about 7", ""), ("", "home")] {
+                let search = parse_search(search.to_owned()).unwrap();
+                let tag = parse_tag(tag.to_owned()).unwrap();
+                let query = ListQuery { sort_by, order, search, tag, limit: Some(50), ..Default::default() };
+                let plan = plan(&client, user, &query).await;
+                let (_, page) = plan.split_once("->  Limit").unwrap_or_else(|| panic!("{plan}"));
+                assert!(page.contains(&format!(" using {index} on tasks t")), "{plan}");
+                assert!(!page.contains("Sort"), "{plan}");
             }
         }
     }
