@@ -1,7 +1,7 @@
 -- Titles in the order people read, and a search that ignores case, accents and how a letter is composed, the same in every
 -- locale of a database.
 --
--- The new columns rewrite the table, so other writers wait: docs/operations.md says for how long.
+-- The new columns rewrite the table, so everybody else waits (docs/operations.md).
 
 -- Unicode's order without the rules of any language, and 2 before 10.
 DO $$

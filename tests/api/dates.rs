@@ -42,7 +42,7 @@ async fn a_due_date_reads_back_as_the_kind_that_was_sent() {
     ] {
         let read = due(&api, &ada, &sent).await;
         assert_eq!(read, stored, "{sent}");
-        // What a client sends back as it got it never moves.
+        // A client that sends back what it got moves nothing.
         assert_eq!(due(&api, &ada, &read).await, read, "{sent}");
     }
 }
@@ -68,7 +68,7 @@ async fn a_changed_due_date_changes_its_kind() {
     for due_date in ["2026-01-30T10:00:00", "2026-01-30T09:00:00Z", "2026-01-31", "2026-01-31T00:00:00"] {
         let answer = api.put(&path).by(&ada).json(&json!({ "due_date": due_date })).await;
         assert_eq!(answer.body["due_date"], due_date);
-        // What changes something else leaves it alone.
+        // A change of another field leaves it alone.
         let answer = api.put(&path).by(&ada).json(&json!({ "title": "y" })).await;
         assert_eq!(answer.body["due_date"], due_date);
     }

@@ -319,7 +319,7 @@ fn timestamp(task: &Value, name: &str) -> Timestamp {
 /// The titles in their order.
 const TITLES: [&str; 6] = ["<b>😀</b>", "100% of_it \\ 'x'", "Alpha", "beta", "gamma", "Öl"];
 
-/// What due dates are sorted by.
+/// The time that due dates are sorted by.
 fn due(task: &Value) -> Option<DateTime> {
     task["due_date"].as_str().map(|due| due.trim_end_matches('Z').parse().unwrap())
 }

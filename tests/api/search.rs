@@ -99,7 +99,7 @@ async fn every_word_of_a_search_is_found_in_title_or_description() {
     }
 }
 
-/// As many as the 10 KB of a URL hold that API Gateway takes.
+/// API Gateway takes URLs of 10 KB, which hold as many.
 #[tokio::test]
 async fn a_search_of_5000_words_is_answered() {
     let api = Api::new(dev::api).await;

@@ -346,7 +346,7 @@ async fn without_icu_migrating_warns_and_titles_are_in_the_order_of_c() {
     let url = kit::new_database("TEMPLATE template0").await.unwrap();
     let (sql, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await.unwrap();
     tokio::spawn(connection);
-    // As initdb of a PostgreSQL without ICU leaves it.
+    // After initdb of a PostgreSQL without ICU there are none.
     let without_icu = "SET allow_system_table_mods = on; DELETE FROM pg_collation WHERE collprovider = 'i'";
     sql.batch_execute(without_icu).await.unwrap();
     let (stdout, stderr) = migrate(&url);

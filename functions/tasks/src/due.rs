@@ -1,5 +1,5 @@
-//! When a task is due: a day, a time on the user's clock, or an instant. It reads back as the kind that was sent, so that a
-//! client that sends it again as it got it changes nothing.
+//! Due dates: a day, a time on the user's clock, or an instant. Each reads back as the kind that was sent, so that a client
+//! that sends it again as it got it changes nothing.
 
 use std::{fmt, ops::RangeInclusive};
 
@@ -18,7 +18,7 @@ pub const YEARS: RangeInclusive<i16> = 1..=9999;
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct Due {
-    /// What due dates are sorted by: of a day its midnight, of an instant its time in UTC.
+    /// The time that due dates are sorted by: a day's midnight, an instant's time in UTC.
     at: DateTime,
     kind: Kind,
 }
@@ -31,7 +31,7 @@ enum Kind {
 }
 
 impl Due {
-    /// Reads ISO 8601 within RFC 9557. White space around it and fractions of a second are dropped.
+    /// Reads a date, or a date and a time, of ISO 8601. White space around it and fractions of a second are dropped.
     pub fn parse(sent: &str) -> Result<Self, Violation> {
         let sent = truncate_fraction(sent.trim());
         parse(&sent).ok_or_else(|| match parse(&with_harmless_digits(&sent)) {
@@ -209,7 +209,7 @@ mod tests {
                 prop_assert_eq!(Due::parse(&taken).ok(), Some(due));
                 let at: DateTime = due.at().parse().unwrap();
                 prop_assert_eq!(Due::of_columns(at, due.kind()), due);
-                // What `new Date(…).toISOString()` makes of an instant.
+                // JavaScript's `new Date(…).toISOString()` adds milliseconds to an instant.
                 if let Some(instant) = taken.strip_suffix('Z') {
                     prop_assert_eq!(Due::parse(&format!("{instant}.000Z")).ok(), Some(due));
                 }

@@ -57,7 +57,7 @@ pub struct ListQuery {
     cursor: Option<Cursor>,
 }
 
-/// A filter that is empty is none, as a form sends it that is not filled in.
+/// An empty filter is none: a form sends it for a field that is not filled in.
 fn parse_completed(sent: String) -> Result<Option<bool>, Violation> {
     match sent.to_ascii_lowercase().as_str() {
         "" => Ok(None),
@@ -207,7 +207,7 @@ fn statement(query: &ListQuery) -> String {
     let (of_task, of_cursor) = (key(column), key("$7"));
     let in_order = format!("ORDER BY {of_task} {direction}, t.id {direction} LIMIT $9");
 
-    // The index of the order begins at the bounds. What is due at no time is at an infinity there.
+    // The index of this order begins at the bounds. Tasks without a due date are at an infinity there.
     let due = if sort_by == SortBy::DueDate { &of_task } else { "t.due_date" };
 
     let mut filter = "t.user_id = $1".to_owned();
