@@ -25,7 +25,7 @@ $$;
 -- Folds text for comparisons. Compatibility forms become plain (ﬁ, full width), accents and invisible characters go, letters
 -- become capitals (lower case first, as capital ẞ alone does not become SS), and those with a stroke, which Unicode does not
 -- decompose, lose it. The commas of other scripts stay what they are, because ours separates tags. ASCII, which has nothing
--- of this but case, takes a tenth of the time.
+-- of this but case, has a shorter way.
 CREATE FUNCTION fold(written text) RETURNS text IMMUTABLE STRICT PARALLEL SAFE
 RETURN CASE WHEN octet_length(written) = char_length(written) THEN upper(written COLLATE "C")
 ELSE normalize(
