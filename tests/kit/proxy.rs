@@ -21,9 +21,11 @@ use tokio::{
 /// delay. Dropping it closes its connections.
 pub struct Proxy {
     url: String,
-    port: u16,
+    /// Keeps the port. The kernel refuses connections while only this socket, which does not listen, is bound to it.
+    port: TcpSocket,
     network: Arc<Network>,
-    acceptor: Mutex<Acceptor>,
+    /// Accepts connections, unless they are refused.
+    acceptor: Mutex<Option<JoinHandle<()>>>,
 }
 
 /// The way in which a connection is closed.
@@ -33,14 +35,6 @@ pub enum Cut {
     Fin,
     /// With RST: data that have not arrived are lost.
     Rst,
-}
-
-enum Acceptor {
-    Listening(JoinHandle<()>),
-    /// A bound socket that does not listen keeps the port, and the kernel refuses connections.
-    Refusing {
-        _socket: TcpSocket,
-    },
 }
 
 #[derive(Default)]
@@ -81,14 +75,14 @@ impl Proxy {
     /// # Panics
     /// Panics if no port is free.
     pub async fn start(url: &str) -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await;
-        let listener = listener.unwrap_or_else(|error| panic!("cannot bind a port for the proxy: {error}"));
-        let port = address(listener.local_addr()).port();
+        let port = bind(0);
         let network = Arc::new(Network::default());
         network.state().target = target(url);
-        let acceptor = tokio::spawn(accept(listener, Arc::clone(&network)));
-        let url = url.replacen(&host_and_port(url), &format!("{}:{port}", host(url)), 1);
-        Self { url, port, network, acceptor: Mutex::new(Acceptor::Listening(acceptor)) }
+        let number = address(port.local_addr()).port();
+        let url = url.replacen(&host_and_port(url), &format!("{}:{number}", host(url)), 1);
+        let proxy = Self { url, port, network, acceptor: Mutex::new(None) };
+        proxy.listen();
+        proxy
     }
 
     /// Returns the database's URL through the proxy.
@@ -110,12 +104,15 @@ impl Proxy {
         let mut state = self.network.state();
         (state.mode, state.delay) = (Mode::Forward, Duration::ZERO);
         drop(state);
-        let mut acceptor = lock(&self.acceptor);
-        if let Acceptor::Refusing { .. } = *acceptor {
-            let listener =
-                self.socket().listen(1024).unwrap_or_else(|error| panic!("cannot listen: {error}"));
-            *acceptor = Acceptor::Listening(tokio::spawn(accept(listener, Arc::clone(&self.network))));
-        }
+        self.listen();
+    }
+
+    fn listen(&self) {
+        lock(&self.acceptor).get_or_insert_with(|| {
+            let socket = bind(address(self.port.local_addr()).port());
+            let listener = socket.listen(1024).unwrap_or_else(|error| panic!("cannot listen: {error}"));
+            tokio::spawn(accept(listener, Arc::clone(&self.network)))
+        });
     }
 
     /// Delays all data by this time in each direction.
@@ -124,19 +121,12 @@ impl Proxy {
     }
 
     /// Refuses new connections, as if no server listened. Keeps the open ones.
-    ///
-    /// # Panics
-    /// Panics if another program takes the port while it is briefly free.
     pub async fn refuse(&self) {
-        let listening = match &mut *lock(&self.acceptor) {
-            Acceptor::Listening(acceptor) => Some(std::mem::replace(acceptor, tokio::spawn(async {}))),
-            Acceptor::Refusing { .. } => None,
-        };
-        if let Some(acceptor) = listening {
+        let acceptor = lock(&self.acceptor).take();
+        if let Some(acceptor) = acceptor {
             acceptor.abort();
             // The listener is closed when the task has ended, with an error because it was aborted.
             let _ = acceptor.await;
-            *lock(&self.acceptor) = Acceptor::Refusing { _socket: self.socket() };
         }
     }
 
@@ -194,22 +184,22 @@ impl Proxy {
     pub fn statements(&self) -> u64 {
         self.network.state().statements
     }
+}
 
-    fn socket(&self) -> TcpSocket {
-        let socket = || {
-            let socket = TcpSocket::new_v4()?;
-            socket.set_reuseaddr(true)?;
-            // With SO_REUSEADDR, two sockets may bind the port while neither listens.
-            socket.bind(SocketAddr::from((Ipv4Addr::LOCALHOST, self.port)))?;
-            Ok::<_, io::Error>(socket)
-        };
-        socket().unwrap_or_else(|error| panic!("cannot bind the proxy's port again: {error}"))
-    }
+/// Binds a socket to a port of 127.0.0.1, 0 for one that is free. With SO_REUSEPORT several sockets of this user share it.
+fn bind(port: u16) -> TcpSocket {
+    let socket = || {
+        let socket = TcpSocket::new_v4()?;
+        socket.set_reuseport(true)?;
+        socket.bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))?;
+        Ok::<_, io::Error>(socket)
+    };
+    socket().unwrap_or_else(|error| panic!("cannot bind a port for the proxy: {error}"))
 }
 
 impl Drop for Proxy {
     fn drop(&mut self) {
-        if let Acceptor::Listening(acceptor) = &*lock(&self.acceptor) {
+        if let Some(acceptor) = &*lock(&self.acceptor) {
             acceptor.abort();
         }
         self.cut(Cut::Fin);
