@@ -8,15 +8,15 @@ use jiff::{
     civil::{DateTime, Time},
     fmt::temporal::Pieces,
 };
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use shared::validation::Violation;
 
 /// The years that every client's date type can hold.
 pub const YEARS: RangeInclusive<i16> = 1..=9999;
 
 /// A due date, to the second.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(into = "String", try_from = "String")]
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[serde(try_from = "String")]
 pub struct Due {
     /// The time that due dates are sorted by: a day's midnight, an instant's time in UTC.
     at: DateTime,
@@ -83,9 +83,9 @@ impl fmt::Display for Due {
     }
 }
 
-impl From<Due> for String {
-    fn from(due: Due) -> Self {
-        due.to_string()
+impl Serialize for Due {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 
