@@ -8,13 +8,14 @@ use std::{
 
 /// Builds the binary with the package's name and returns its path.
 ///
-/// This is for tests of other packages. A package's own tests use `CARGO_BIN_EXE_<name>`.
+/// This is for tests of other packages. A package's own tests use `CARGO_BIN_EXE_<name>`. Names an example too, because
+/// examples have the dependencies of tests: Cargo then takes the features of `cargo test`, and compiles nothing anew.
 ///
 /// # Panics
 /// Panics if the build fails.
 pub fn binary(package: &str) -> PathBuf {
-    let built = cargo().args(["build", "--quiet", "--package", package]).status();
-    assert!(built.is_ok_and(|status| status.success()), "cargo build --package {package} failed");
+    let built = cargo().args(["build", "--quiet", "--bin", package, "--example", "function"]).status();
+    assert!(built.is_ok_and(|status| status.success()), "cargo build --bin {package} failed");
     target_folder().join("debug").join(package)
 }
 
