@@ -121,6 +121,8 @@ async fn serve(arguments: &Arguments) -> Result<(), Error> {
             () = &mut stop => return Ok(()),
         };
         config.set_default("DATABASE_URL", &server.url("todo"));
+        // No pooler is in between.
+        config.set_default("DATABASE_PREPARED_STATEMENTS", "on");
         local_server = Some(server);
     } else if arguments.docker.is_some() {
         return Err(

@@ -82,6 +82,7 @@ fn write(file: &Path, text: &str) -> std::io::Result<()> {
 pub fn write_env_json(folder: &Path, local_url: &str) -> Result<PathBuf, Error> {
     let variables = json!({
         "DATABASE_URL": local_url.replace("@127.0.0.1:", "@host.docker.internal:"),
+        "DATABASE_PREPARED_STATEMENTS": "on",
         "JWT_SECRET": DEMO_SECRET,
         // Empty, so that the functions do not read parameters from SSM.
         "SSM_PARAMETER_PATH": "",

@@ -1,8 +1,9 @@
 //! The database: a pool of connections over rustls, and one statement in one round trip.
 //!
 //! Statements go out with [`query_typed`](tokio_postgres::Client::query_typed): unnamed, and parsed, bound and executed in
-//! one message. That needs no prepared statement, so it works behind a pooler in transaction mode (Neon's `-pooler` host,
-//! PgBouncer), and costs one round trip even on a new connection.
+//! one message. That needs no prepared statement, so it works behind any pooler in transaction mode, and costs one round
+//! trip even on a new connection. Where prepared statements are known to be safe, a statement that comes again is prepared
+//! (`connection.rs`).
 //!
 //! | failure | retried? |
 //! |---|---|
@@ -15,27 +16,26 @@
 //! | refused: a constraint, an error of ours | no |
 
 mod connect;
+mod connection;
 mod error;
 mod failure;
 mod tls;
 mod url;
 
-use std::{
-    pin::pin,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::time::{Duration, Instant};
 
 use backon::{BackoffBuilder, ExponentialBuilder};
-use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime};
-use futures_util::TryStreamExt;
+use deadpool::{
+    Runtime,
+    managed::{Object, Pool},
+};
 use scopeguard::ScopeGuard;
 use tokio::{
     task::yield_now,
     time::{sleep, timeout},
 };
 use tokio_postgres::{
-    Client, Row,
+    Row,
     error::Severity,
     types::{ToSql, Type},
 };
@@ -87,8 +87,7 @@ const TOO_MANY_DELAY: Duration = Duration::from_millis(500);
 /// A pool of connections. Clones share it.
 #[derive(Clone)]
 pub struct Db {
-    pool: Pool,
-    connector: Arc<Connector>,
+    pool: Pool<Connector>,
 }
 
 impl Db {
@@ -100,19 +99,14 @@ impl Db {
         let database = Database::new(config)?;
         let max_connections = database.max_connections;
         let connector = Connector::new(database)?;
-        let manager = Manager::from_connect(
-            tokio_postgres::Config::new(), // the connector has its own
-            connector.clone(),
-            // Checks only whether the connection is known to be closed: no round trip.
-            ManagerConfig { recycling_method: RecyclingMethod::Fast },
-        );
-        let pool = Pool::builder(manager)
+        let deadline = connector.deadline();
+        let pool = Pool::builder(connector)
             .max_size(max_connections)
             .runtime(Runtime::Tokio1)
-            .create_timeout(Some(connector.deadline()))
+            .create_timeout(Some(deadline))
             .build()
             .map_err(|error| config::Error::new(format!("the connection pool cannot be built: {error}")))?;
-        Ok(Self { pool, connector: Arc::new(connector) })
+        Ok(Self { pool })
     }
 
     /// Opens a connection before the first request, within 2 s. A failure is only logged: the first request tries again.
@@ -191,9 +185,8 @@ impl Db {
                     true => Error::Unanswered(reason),
                     false => Error::Unavailable(reason),
                 };
-                let connection = self.connection().await.map_err(unavailable)?;
-                let answer =
-                    timeout(STATEMENT_TIMEOUT, query_once(&connection, sql, params, &mut take)).await;
+                let mut connection = self.connection().await.map_err(unavailable)?;
+                let answer = timeout(STATEMENT_TIMEOUT, connection.query(sql, params, &mut take)).await;
                 let error = match answer {
                     Err(_) => {
                         let reason = format!("no answer within {STATEMENT_TIMEOUT:?}");
@@ -233,7 +226,7 @@ impl Db {
     }
 
     /// Returns a connection that is not known to be closed, or the reason why there is none.
-    async fn connection(&self) -> Result<Connection, String> {
+    async fn connection(&self) -> Result<PooledConnection, String> {
         let mut last_reason = None;
         let attempts = async {
             let mut delays = BACKOFF.build();
@@ -246,10 +239,12 @@ impl Db {
                     yield_now().await;
                 }
                 let error = match self.pool.get().await {
-                    Ok(connection) => return Ok(scopeguard::guard(connection, close as fn(Object))),
+                    Ok(connection) => {
+                        return Ok(scopeguard::guard(connection, close as fn(Object<Connector>)));
+                    }
                     Err(error) => error,
                 };
-                let (kind, reason) = self.connector.explain(&error);
+                let (kind, reason) = self.pool.manager().explain(&error);
                 let delay = match kind {
                     ConnectError::Transient => delays.next().unwrap_or_default(),
                     // Others may have left by then.
@@ -270,33 +265,15 @@ impl Db {
 
 /// A connection in use. It is closed when it is dropped, unless it is [released](release): it may be broken, or still have
 /// an answer to give that nobody waits for (a request that is cancelled during a statement drops it).
-type Connection = ScopeGuard<Object, fn(Object)>;
+type PooledConnection = ScopeGuard<Object<Connector>, fn(Object<Connector>)>;
 
-fn close(connection: Object) {
+fn close(connection: Object<Connector>) {
     drop(Object::take(connection));
 }
 
 /// Gives a connection back to the pool.
-fn release(connection: Connection) {
+fn release(connection: PooledConnection) {
     drop(ScopeGuard::into_inner(connection));
-}
-
-/// Sends a statement once. The inner error is that of `take`.
-async fn query_once<T: Default, E>(
-    client: &Client,
-    sql: &str,
-    params: &[Param<'_>],
-    take: &mut impl FnMut(&mut T, Row) -> Result<(), E>,
-) -> Result<Result<T, E>, tokio_postgres::Error> {
-    let params = params.iter().map(|(value, of)| (*value, of.clone()));
-    let mut rows = pin!(client.query_typed_raw(sql, params).await?);
-    let mut taken = T::default();
-    while let Some(row) = rows.try_next().await? {
-        if let Err(error) = take(&mut taken, row) {
-            return Ok(Err(error));
-        }
-    }
-    Ok(Ok(taken))
 }
 
 fn keep_first(first: &mut Option<Row>, row: Row) -> Result<(), Error> {

@@ -293,6 +293,25 @@ fn seed_resets_the_demo_user_and_task() {
 }
 
 #[tokio::test]
+async fn statements_that_come_again_are_prepared_on_the_database_of_cargo_dev() {
+    let folder = folder();
+    let dev = Dev::start(folder.path(), &[], &[]);
+    let (_, session) = dev.post("/auth/signup", &ada());
+    let token = format!("Authorization: Bearer {}", session["access_token"].as_str().unwrap());
+    let url = dev.welcome.lines().find_map(|line| line.strip_prefix("The database is ")).unwrap();
+    let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await.unwrap();
+    tokio::spawn(connection);
+    client.batch_execute("ALTER SYSTEM SET log_min_duration_statement = 0").await.unwrap();
+    client.batch_execute("SELECT pg_reload_conf()").await.unwrap();
+    let deadline = Instant::now() + Duration::from_secs(10);
+    // The server names the prepared statement that it executes.
+    while !fs::read_to_string(folder.path().join("log")).unwrap().contains("execute s") {
+        assert!(Instant::now() < deadline, "{}", fs::read_to_string(folder.path().join("log")).unwrap());
+        assert!(dev.curl("/tasks", &["-H", &token]).starts_with("HTTP/1.1 200"));
+    }
+}
+
+#[tokio::test]
 async fn docker_writes_env_json_and_prints_the_sam_commands() {
     let folder = folder();
     // Every Linux machine has the interface lo. Other systems ignore the name.
@@ -312,6 +331,7 @@ async fn docker_writes_env_json_and_prints_the_sam_commands() {
     );
     let variable = |name: &str| written["Parameters"][name].as_str().unwrap();
     assert_eq!(variable("JWT_SECRET"), shared::jwt::DEMO_SECRET);
+    assert_eq!(variable("DATABASE_PREPARED_STATEMENTS"), "on");
     let (before, after) = variable("DATABASE_URL").split_once("host.docker.internal").unwrap();
     let url = format!("{before}127.0.0.1{after}");
     let (client, connection) = tokio_postgres::connect(&url, tokio_postgres::NoTls).await.unwrap();

@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod prepared;
 mod scenarios;
 
 use std::time::Duration;

@@ -76,8 +76,10 @@ impl Api {
     /// Like [`Api::with`], with the database at `url`.
     pub fn on(build: Build, url: String, variables: &[(&str, &str)]) -> Self {
         log::watch();
+        let prepared_statements = crate::prepared_statements();
         let defaults = [
             ("DATABASE_URL", url.as_str()),
+            ("DATABASE_PREPARED_STATEMENTS", &prepared_statements),
             ("DATABASE_MAX_CONNECTIONS", "4"),
             ("JWT_SECRET", SECRET),
             ("BCRYPT_COST", "4"),

@@ -128,6 +128,7 @@ impl Function {
             .env("PATH", "/usr/local/bin:/usr/bin:/bin")
             .env("AWS_LAMBDA_LOG_FORMAT", "JSON")
             .env("AWS_LAMBDA_LOG_LEVEL", "TRACE")
+            .env("DATABASE_PREPARED_STATEMENTS", crate::prepared_statements())
             .envs(env.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

@@ -18,6 +18,7 @@ mod proxy;
 mod timing;
 mod tls;
 
+use std::env;
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -33,6 +34,12 @@ pub use pgbouncer::PgBouncer;
 pub use proxy::{Cut, Proxy};
 pub use timing::assert_same_time;
 pub use tls::{Tls, tls};
+
+/// Returns `DATABASE_PREPARED_STATEMENTS`, with which the tests' functions start: the suites are run with `off` (empty is
+/// `off`) and with `on`.
+pub fn prepared_statements() -> String {
+    env::var("DATABASE_PREPARED_STATEMENTS").unwrap_or_default()
+}
 
 /// The name of the migrated database of a [`server()`].
 pub const MIGRATED: &str = "migrated";

@@ -1,11 +1,12 @@
 //! Runs PgBouncer in front of a test's database.
 
 use std::{
+    env,
     fs::{self, File},
     io,
     net::{Ipv4Addr, TcpListener},
     os::unix::{fs::chown, process::CommandExt},
-    path::Path,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
@@ -46,6 +47,19 @@ impl PgBouncer {
             }
         }
         panic!("PgBouncer did not start in five attempts: see its log above")
+    }
+
+    /// True if this PgBouncer keeps the prepared statements of its clients. It does since 1.21, by default since 1.24.
+    ///
+    /// # Panics
+    /// Panics if it does not tell its version.
+    pub fn keeps_prepared_statements() -> bool {
+        let output = Command::new(program()).arg("--version").output();
+        let output = output.unwrap_or_else(|error| panic!("cannot run PgBouncer: {error}")).stdout;
+        let text = String::from_utf8_lossy(&output);
+        let version = text.strip_prefix("PgBouncer 1.").and_then(|rest| rest.split(['.', '\n']).next());
+        let minor = version.and_then(|minor| minor.parse::<u32>().ok());
+        minor.unwrap_or_else(|| panic!("unknown version: {text}")) >= 24
     }
 
     /// Returns the database's URL through PgBouncer.
@@ -131,10 +145,15 @@ impl Drop for PgBouncer {
     }
 }
 
-/// Returns the path of PgBouncer. Debian installs it in a folder that is only in root's `PATH`.
-fn program() -> &'static Path {
+/// Returns the path of PgBouncer: `PGBOUNCER`, or the installed one. Debian installs it in a folder that is only in root's
+/// `PATH`.
+fn program() -> PathBuf {
     let debian = Path::new("/usr/sbin/pgbouncer");
-    if debian.exists() { debian } else { Path::new("pgbouncer") }
+    match env::var_os("PGBOUNCER") {
+        Some(path) => path.into(),
+        None if debian.exists() => debian.to_owned(),
+        None => "pgbouncer".into(),
+    }
 }
 
 /// Returns the user to run PgBouncer as, if this process is root.

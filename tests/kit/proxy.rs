@@ -337,7 +337,7 @@ impl Link {
     fn record_sent(&mut self, chunk: &[u8], network: &Network) -> Duration {
         let mut state = network.state();
         self.awaits_answer = true;
-        state.statements += u64::from(is_statement(chunk));
+        state.statements += statements(chunk);
         match state.answer_to_lose.take() {
             Some((0, how)) if !chunk.is_empty() => self.lose_answer = Some(how),
             Some((others, how)) => {
@@ -425,7 +425,7 @@ async fn discard(
                 }
                 let is_restored = {
                     let mut state = network.state();
-                    state.statements += u64::from(is_statement(&sent[..length]));
+                    state.statements += statements(&sent[..length]);
                     state.mode != Mode::BlackHole
                 };
                 if is_restored {
@@ -444,7 +444,10 @@ async fn close(stream: &mut TcpStream, how: Cut) -> io::Result<()> {
     }
 }
 
-/// True for the messages `Parse`, the first one of `query_typed`, and `Query`. The password messages are `p`.
-fn is_statement(chunk: &[u8]) -> bool {
-    matches!(chunk.first(), Some(b'P' | b'Q'))
+/// Counts the statements that are executed: the messages `Execute`, as tokio-postgres sends it, and `Query`. A chunk may hold
+/// several messages, such as the `Parse` of a statement that is prepared beside another.
+fn statements(chunk: &[u8]) -> u64 {
+    const EXECUTE_AND_SYNC: &[u8] = b"E\0\0\0\x09\0\0\0\0\0S\0\0\0\x04";
+    let executed = chunk.windows(EXECUTE_AND_SYNC.len()).filter(|window| *window == EXECUTE_AND_SYNC).count();
+    (executed + usize::from(chunk.first() == Some(&b'Q'))) as u64
 }

@@ -3,7 +3,7 @@
 #![cfg(test)]
 
 use kit::{
-    Outcome,
+    Function, Outcome, PgBouncer,
     faults::{
         CloseNotice, ConnectionPath, cold_start_round_trips, frozen, round_trips,
         ten_functions_on_one_connection,
@@ -70,4 +70,77 @@ async fn a_warm_request_through_pgbouncer_is_one_round_trip() {
 async fn ten_functions_share_pgbouncers_one_connection() {
     let outcome = ten_functions_on_one_connection(TASKS).await.assert_all_succeeded();
     assert_eq!((outcome.requests, outcome.resent), (200, 0), "{outcome:?}");
+}
+
+async fn connect(url: &str) -> tokio_postgres::Client {
+    let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await.unwrap();
+    tokio::spawn(connection);
+    client
+}
+
+/// Returns whether a task is still there after it was read through a PgBouncer with two connections to the server, on one of
+/// which another function has deleted tasks.
+async fn a_task_that_is_read_stays(prepared_statements: &str) -> bool {
+    let database = kit::database().await;
+    kit::events::seed(&database).await;
+    let pgbouncer = PgBouncer::start(&database, 2, 100).await;
+    let function = async || {
+        let variables = [
+            ("DATABASE_URL", pgbouncer.url()),
+            ("DATABASE_PREPARED_STATEMENTS", prepared_statements),
+            ("JWT_SECRET", shared::jwt::DEMO_SECRET),
+        ];
+        Function::start(TASKS, &variables).await
+    };
+    let event = |name: &str| serde_json::from_str::<serde_json::Value>(&kit::events::all()[name]).unwrap();
+    let (read, delete) = (event("tasks-get.json"), event("tasks-delete-unknown.json"));
+    let (first, second) = (connect(pgbouncer.url()).await, connect(pgbouncer.url()).await);
+
+    first.batch_execute("BEGIN; SELECT").await.unwrap();
+    let mut reader = function().await;
+    reader.invoke_all(&[read.clone(), read.clone()]).await.unwrap();
+    second.batch_execute("BEGIN; SELECT").await.unwrap();
+    first.batch_execute("COMMIT").await.unwrap();
+    // On the other connection, as the reader's is occupied.
+    function().await.invoke_all(&[delete.clone(), delete]).await.unwrap();
+    let _ = reader.invoke(&read).await;
+
+    let sql = connect(&database).await;
+    sql.query_opt("SELECT FROM tasks WHERE title = 'Buy milk'", &[]).await.unwrap().is_some()
+}
+
+/// Both functions call their first prepared statement `s0`, and PgBouncer before 1.21 passes that on. So
+/// `DATABASE_PREPARED_STATEMENTS` is off by default.
+#[tokio::test]
+#[ignore = "needs pgbouncer"]
+async fn behind_a_pooler_that_does_not_keep_prepared_statements_a_get_may_delete() {
+    assert!(a_task_that_is_read_stays("").await);
+    assert_eq!(a_task_that_is_read_stays("on").await, PgBouncer::keeps_prepared_statements());
+}
+
+#[tokio::test]
+#[ignore = "needs pgbouncer"]
+async fn a_statement_that_the_server_no_longer_knows_is_sent_unnamed_and_that_is_logged_once() {
+    let database = kit::database().await;
+    kit::events::seed(&database).await;
+    let pgbouncer = PgBouncer::start(&database, 1, 100).await;
+    let variables = [
+        ("DATABASE_URL", pgbouncer.url()),
+        ("DATABASE_PREPARED_STATEMENTS", "on"),
+        ("JWT_SECRET", shared::jwt::DEMO_SECRET),
+    ];
+    let mut function = Function::start(TASKS, &variables).await;
+    let list: serde_json::Value = serde_json::from_str(&kit::events::all()["tasks-list.json"]).unwrap();
+    let sql = connect(&database).await;
+    for _ in 0..3 {
+        for _ in 0..4 {
+            assert_eq!(function.invoke(&list).await.unwrap()["statusCode"], 200);
+        }
+        let close = "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity
+                     WHERE datname = current_database() AND pid <> pg_backend_pid()";
+        sql.batch_execute(close).await.unwrap();
+    }
+    let log = function.output();
+    let told = log.matches("the database does not keep prepared statements").count();
+    assert_eq!(told, usize::from(!PgBouncer::keeps_prepared_statements()), "{log}");
 }

@@ -1,9 +1,12 @@
 //! Opens connections: tries the addresses of all hosts in turn.
 
-use std::{future::poll_fn, time::Duration};
+use std::{
+    future::poll_fn,
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
 
-use deadpool_postgres::{Connect, PoolError};
-use futures_util::future::BoxFuture;
+use deadpool::managed::{Manager, Metrics, PoolError, RecycleError, RecycleResult};
 use tokio::{net::lookup_host, task::JoinHandle, time::timeout};
 use tokio_postgres::{
     AsyncMessage, Client, Error,
@@ -14,6 +17,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::{
     CONNECT_DEADLINE, CONNECT_TIMEOUT, config,
+    connection::Connection,
     failure::{self, ConnectError},
     tls::tls,
     url::{Address, Database},
@@ -24,15 +28,25 @@ use super::{
 const ADDRESS_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Opens connections for the pool.
-#[derive(Clone)]
 pub(super) struct Connector {
     database: Database,
     tls: MakeRustlsConnect,
+    prepares: Arc<AtomicBool>,
 }
 
-impl Connect for Connector {
-    fn connect(&self, _: &tokio_postgres::Config) -> BoxFuture<'_, Result<(Client, JoinHandle<()>), Error>> {
-        Box::pin(self.open())
+impl Manager for Connector {
+    type Type = Connection;
+    type Error = Error;
+
+    async fn create(&self) -> Result<Connection, Error> {
+        // On the heap, or the future of each request that might connect would have room for all of this, and be copied with it.
+        let opened = Box::pin(self.open()).await?;
+        Ok(Connection::new(opened, self.prepares.clone()))
+    }
+
+    /// Checks only whether the connection is known to be closed: no round trip.
+    async fn recycle(&self, connection: &mut Connection, _: &Metrics) -> RecycleResult<Error> {
+        if connection.is_closed() { Err(RecycleError::message("closed")) } else { Ok(()) }
     }
 }
 
@@ -42,7 +56,8 @@ impl Connector {
         if database.settings.get_tcp_user_timeout().is_none() {
             database.settings.tcp_user_timeout(CONNECT_TIMEOUT);
         }
-        Ok(Self { database, tls })
+        let prepares = Arc::new(AtomicBool::new(database.prepares_statements));
+        Ok(Self { database, tls, prepares })
     }
 
     /// Returns the time limit for one host: 5 s, or less if the URL's `connect_timeout` is less.
@@ -150,7 +165,7 @@ impl Connector {
     }
 
     /// Classifies an error and describes it for the log, with the hosts.
-    pub(super) fn explain(&self, error: &PoolError) -> (ConnectError, String) {
+    pub(super) fn explain(&self, error: &PoolError<Error>) -> (ConnectError, String) {
         let hosts = self.database.hosts.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
         let is_direct = self.database.settings.get_ssl_negotiation() == SslNegotiation::Direct;
         if is_direct && failure::is_tls_refused(error) {

@@ -2,7 +2,7 @@
 
 use std::io::ErrorKind;
 
-use deadpool_postgres::PoolError;
+use deadpool::managed::PoolError;
 use tokio_postgres::error::SqlState;
 
 /// A failure to connect. No statement was sent.
@@ -112,7 +112,7 @@ const MESSAGES: &[(&str, ConnectError)] = &[
 ];
 
 impl ConnectError {
-    pub(super) fn of(error: &PoolError) -> Self {
+    pub(super) fn of(error: &PoolError<tokio_postgres::Error>) -> Self {
         match error {
             PoolError::Timeout(_) => Transient,
             PoolError::Backend(error) => match error.as_db_error() {
@@ -227,7 +227,7 @@ pub(super) fn describe(error: &tokio_postgres::Error) -> String {
 }
 
 /// True if the server closed the connection, or sent something else, instead of starting TLS.
-pub(super) fn is_tls_refused(error: &PoolError) -> bool {
+pub(super) fn is_tls_refused(error: &PoolError<tokio_postgres::Error>) -> bool {
     let PoolError::Backend(error) = error else { return false };
     is_handshake_error(error)
         && io_error(error).is_some_and(|error| {

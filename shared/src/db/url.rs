@@ -1,4 +1,4 @@
-//! The database to use and how to connect to it, from `DATABASE_URL`, `DATABASE_CA` and `DATABASE_MAX_CONNECTIONS`.
+//! The database to use and how to connect to it: `DATABASE_URL` and the other variables that start with `DATABASE_`.
 
 mod parameters;
 mod parse;
@@ -25,6 +25,8 @@ pub struct Database {
     pub(super) connect_timeout: Option<Duration>,
     /// The maximum number of connections that one process opens.
     pub(super) max_connections: usize,
+    /// True if the server keeps prepared statements, so that a statement that comes again may be prepared.
+    pub(super) prepares_statements: bool,
 }
 
 /// The address of a server.
@@ -38,8 +40,9 @@ pub(super) struct Address {
 }
 
 impl Database {
-    /// Reads `DATABASE_URL`, `DATABASE_CA` and `DATABASE_MAX_CONNECTIONS` (1 to 1,000, default the number of requests
-    /// that are answered at a time).
+    /// Reads `DATABASE_URL`, `DATABASE_CA`, `DATABASE_MAX_CONNECTIONS` (1 to 1,000, default the number of requests that are
+    /// answered at a time) and `DATABASE_PREPARED_STATEMENTS` (`on` or `off`, default on for Neon's hosts and off for
+    /// others).
     ///
     /// The URL is accepted as providers show it, with [libpq's parameters][libpq]. Parameters of other drivers and
     /// their pools are ignored if nothing here depends on them; any other parameter is an error that names it.
@@ -52,7 +55,7 @@ impl Database {
     /// [libpq]: https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS
     ///
     /// # Errors
-    /// The URL is missing or cannot be used, or the number is out of range. The message repeats no part of the URL that
+    /// The URL is missing or cannot be used, or another value is none of those. The message repeats no part of the URL that
     /// may be secret.
     pub fn new(config: &Config) -> Result<Self, Error> {
         let url = config.get("DATABASE_URL").ok_or_else(|| config.missing("DATABASE_URL", FORM))?;
@@ -64,6 +67,17 @@ impl Database {
         }
         let default = max_concurrency(config)?.min(1000);
         database.max_connections = config.number("DATABASE_MAX_CONNECTIONS", default, 1..=1000)?;
+        database.prepares_statements = match config.get("DATABASE_PREPARED_STATEMENTS") {
+            // A pooler that does not know them may execute another client's statement of the same name. Neon's does know them.
+            None => database.hosts.iter().all(Address::is_neon),
+            Some("on") => true,
+            Some("off") => false,
+            Some(other) => {
+                return Err(Error::new(format!(
+                    "DATABASE_PREPARED_STATEMENTS is `{other}`: it should be on or off"
+                )));
+            }
+        };
         Ok(database)
     }
 
@@ -85,6 +99,10 @@ impl fmt::Display for Database {
 }
 
 impl Address {
+    fn is_neon(&self) -> bool {
+        matches!(&self.host, Host::Tcp(name) if name.to_ascii_lowercase().ends_with(".neon.tech"))
+    }
+
     fn is_local(&self) -> bool {
         match &self.host {
             Host::Unix(_) => true,
@@ -175,5 +193,32 @@ mod tests {
         assert_eq!(max_connections("64", "10"), Ok(10));
         let error = max_connections("many", "").unwrap_err();
         assert!(error.starts_with("AWS_LAMBDA_MAX_CONCURRENCY is `many`"), "{error}");
+    }
+    #[test]
+    fn statements_are_prepared_on_neon_and_where_it_is_said() {
+        let prepares = |hosts: &str, variable: &str| {
+            let url = format!("postgres://u:p@{hosts}/d");
+            database(&[("DATABASE_URL", &url), ("DATABASE_PREPARED_STATEMENTS", variable)])
+                .map(|database| database.prepares_statements)
+        };
+        for (hosts, by_default) in [
+            ("ep-cool-meadow-123456-pooler.eu-central-1.aws.neon.tech", true),
+            ("EP-COOL-MEADOW-123456.eastus2.azure.NEON.tech", true),
+            ("ep-a.aws.neon.tech,ep-b.aws.neon.tech", true),
+            ("ep-a.aws.neon.tech,db.example.com", false),
+            ("neon.tech.example.com", false),
+            ("notneon.tech", false),
+            ("aws-0-eu-central-1.pooler.supabase.com:6543", false),
+            ("localhost", false),
+            ("%2Frun%2Fpostgresql", false),
+        ] {
+            assert_eq!(prepares(hosts, ""), Ok(by_default), "{hosts}");
+            assert_eq!(prepares(hosts, "on"), Ok(true), "{hosts}");
+            assert_eq!(prepares(hosts, "off\n"), Ok(false), "{hosts}");
+        }
+        for other in ["true", "ON", "1"] {
+            let error = prepares("localhost", other).unwrap_err();
+            assert_eq!(error, format!("DATABASE_PREPARED_STATEMENTS is `{other}`: it should be on or off"));
+        }
     }
 }

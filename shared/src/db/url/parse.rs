@@ -249,6 +249,7 @@ impl Builder {
             root_certificates: self.root_file.map_or(RootCertificates::Mozilla, RootCertificates::File),
             connect_timeout: self.connect_timeout,
             max_connections: 1,
+            prepares_statements: false,
         })
     }
 }
