@@ -8,7 +8,6 @@ use std::{cell::RefCell, collections::BTreeMap, io::Write, time::Duration};
 use axum::extract::MatchedPath;
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
-use serde_json::json;
 use uuid::Uuid;
 
 /// The CloudWatch namespace of the metrics.
@@ -78,10 +77,29 @@ fn cloudwatch_line(function: &str, answered: &RequestLog, now: Timestamp) -> Str
         answered: &'a RequestLog<'a>,
         #[serde(rename = "FunctionName")]
         function: &'a str,
-        #[serde(flatten)]
-        metrics: serde_json::Value,
+        #[serde(rename = "_aws")]
+        metadata: Metadata,
         #[serde(flatten)]
         counts: BTreeMap<&'static str, u8>,
+    }
+    #[derive(Serialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Metadata {
+        timestamp: i64,
+        cloud_watch_metrics: [Metrics; 1],
+    }
+    #[derive(Serialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Metrics {
+        namespace: &'static str,
+        dimensions: [[&'static str; 1]; 1],
+        metrics: Vec<Metric>,
+    }
+    #[derive(Serialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Metric {
+        name: &'static str,
+        unit: &'static str,
     }
 
     let is_error = answered.status >= 500;
@@ -94,23 +112,17 @@ fn cloudwatch_line(function: &str, answered: &RequestLog, now: Timestamp) -> Str
         ("ColdStarts", answered.cold_start),
     ];
     let names = || counts.iter().filter(|(_, counts)| *counts).map(|(name, _)| *name);
-    let metrics = json!({
-        "_aws": {
-            "Timestamp": now.as_millisecond(),
-            "CloudWatchMetrics": [{
-                "Namespace": NAMESPACE,
-                "Dimensions": [["FunctionName"]],
-                "Metrics": names().map(|name| json!({ "Name": name, "Unit": "Count" })).collect::<Vec<_>>(),
-            }],
-        },
-    });
+    let metrics = names().map(|name| Metric { name, unit: "Count" }).collect();
     let line = Line {
         timestamp: now,
         level: if is_error { "ERROR" } else { "INFO" },
         message: "answered",
         answered,
         function,
-        metrics,
+        metadata: Metadata {
+            timestamp: now.as_millisecond(),
+            cloud_watch_metrics: [Metrics { namespace: NAMESPACE, dimensions: [["FunctionName"]], metrics }],
+        },
         counts: names().map(|name| (name, 1)).collect(),
     };
     serde_json::to_string(&line).map(|line| line + "\n").unwrap_or_else(|error| format!("{error}\n"))
@@ -162,7 +174,7 @@ pub(crate) async fn recorded<T>(answering: impl Future<Output = T>) -> (T, Field
 
 #[cfg(test)]
 mod tests {
-    use serde_json::Value;
+    use serde_json::{Value, json};
 
     use super::*;
 

@@ -140,7 +140,6 @@ pub async fn list(
 struct List {
     session_exists: bool,
     json: Vec<u8>,
-    size_in_lambda: usize,
     count: usize,
     last: Option<Task>,
     has_next: bool,
@@ -155,11 +154,9 @@ impl List {
         if self.has_next {
             return Ok(());
         }
-        let start = self.json.len();
-        self.json.push(if start == 0 { b'[' } else { b',' });
+        self.json.push(if self.json.is_empty() { b'[' } else { b',' });
         serde_json::to_writer(&mut self.json, &task)?;
-        self.size_in_lambda += self.json.get(start..).map_or(0, size_in_lambda);
-        if self.size_in_lambda > MAX_BYTES {
+        if self.json.len() > MAX_BYTES {
             return Err(Error::ListTooLarge);
         }
         self.count += 1;
@@ -175,6 +172,10 @@ impl List {
             self.json.push(b'[');
         }
         self.json.push(b']');
+        // It at most doubles.
+        if self.json.len() > MAX_BYTES / 2 && size_in_lambda(&self.json) > MAX_BYTES {
+            return Err(Error::ListTooLarge);
+        }
         Ok(self)
     }
 }
@@ -182,9 +183,10 @@ impl List {
 /// Builds the statement. `$1` is the user, `$2` the session, `$3` completed, `$4` priority, `$5` tag, `$6` search, `$7` and
 /// `$8` the cursor's key and id, `$9` the limit, `$10` and `$11` the bounds of the due date.
 ///
-/// It has only the conditions that were asked for, because PostgreSQL plans it anew each time. A page is a subquery, so that
-/// it is read in the order of an index up to its limit, and only the page is sorted. For the whole list a subquery saves
-/// nothing and takes longer to plan.
+/// It has only the conditions that were asked for, so that PostgreSQL has a plan for these. A page is a subquery, so that it is
+/// read in the order of an index up to its limit, and only the page is sorted. For the whole list a subquery saves nothing and
+/// takes longer to plan. What is searched for is folded in a subquery, or the plan of a prepared statement folds it anew for
+/// each task.
 fn statement(query: &ListQuery) -> String {
     let ListQuery { sort_by, order, .. } = *query;
     let key = |column: &str| match (sort_by, order) {
@@ -204,29 +206,33 @@ fn statement(query: &ListQuery) -> String {
         Order::Asc => ("ASC", ">"),
         Order::Desc => ("DESC", "<"),
     };
-    let (of_task, of_cursor) = (key(column), key("$7"));
+    let of_task = key(column);
     let in_order = format!("ORDER BY {of_task} {direction}, t.id {direction} LIMIT $9");
 
     // The index of this order begins at the bounds. Tasks without a due date are at an infinity there.
     let due = if sort_by == SortBy::DueDate { &of_task } else { "t.due_date" };
 
     let mut filter = "t.user_id = $1".to_owned();
-    for (is_set, condition) in [
-        (query.completed.is_some(), "t.completed = $3"),
-        (query.priority.is_some(), "t.priority = $4::task_priority"),
+    if query.completed.is_some() {
+        filter += " AND t.completed = $3";
+    }
+    if query.priority.is_some() {
+        filter += " AND t.priority = $4::task_priority";
+    }
+    if query.tag.is_some() {
         // No tag has a comma.
-        (query.tag.is_some(), "strpos($5, ',') = 0 AND strpos(t.folded_tags, ',' || fold($5) || ',') > 0"),
-        (query.due_after.0.is_some(), &format!("{due} >= $10::timestamp AND {due} < 'infinity'")),
-        (query.due_before.0.is_some(), &format!("{due} < $11::timestamp AND {due} > '-infinity'")),
-        (query.cursor.is_some(), &format!("({of_task}, t.id) {beyond} ({of_cursor}, $8)")),
-    ] {
-        if is_set {
-            filter += " AND ";
-            filter += condition;
-        }
+        filter += " AND strpos($5, ',') = 0 AND strpos(t.folded_tags, (SELECT ',' || fold($5) || ',')) > 0";
+    }
+    if query.due_after.0.is_some() {
+        filter += &format!(" AND {due} >= $10::timestamp AND {due} < 'infinity'");
+    }
+    if query.due_before.0.is_some() {
+        filter += &format!(" AND {due} < $11::timestamp AND {due} > '-infinity'");
+    }
+    if query.cursor.is_some() {
+        filter += &format!(" AND ({of_task}, t.id) {beyond} ({}, $8)", key("$7"));
     }
     for word in 1..=query.search.len() {
-        // The subquery folds the word once, and not for each task.
         filter += &format!(" AND strpos(t.folded_text, (SELECT fold($6[{word}]))) > 0");
     }
     let (tasks, of_user) = match query.limit {

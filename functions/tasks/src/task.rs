@@ -43,7 +43,7 @@ pub struct Task {
     updated_at: Timestamp,
 }
 
-/// The columns of a [`Task`]. The priority is selected as text: for an enum the driver asks the server about the type, in
+/// The columns of a [`Task`], in the order in which [`Task::from_row`] reads them. The priority is selected as text: for an enum the driver asks the server about the type, in
 /// four more round trips.
 macro_rules! columns {
     () => {
@@ -64,20 +64,19 @@ pub(crate) use is_caller;
 impl Task {
     /// Returns the task of a row, or `None` for a row of nulls.
     pub fn from_row(row: &Row) -> Result<Option<Self>, tokio_postgres::Error> {
-        let Some(id) = row.try_get("id")? else { return Ok(None) };
-        let (due_date, due_kind): (Option<DateTime>, &str) =
-            (row.try_get("due_date")?, row.try_get("due_kind")?);
+        let Some(id) = row.try_get(0)? else { return Ok(None) };
+        let (due_date, due_kind): (Option<DateTime>, &str) = (row.try_get(7)?, row.try_get(8)?);
         Ok(Some(Self {
             id,
-            user_id: row.try_get("user_id")?,
-            title: row.try_get("title")?,
-            description: row.try_get("description")?,
-            completed: row.try_get("completed")?,
-            priority: row.try_get("priority")?,
-            tags: row.try_get("tags")?,
+            user_id: row.try_get(1)?,
+            title: row.try_get(2)?,
+            description: row.try_get(3)?,
+            completed: row.try_get(4)?,
+            priority: row.try_get(5)?,
+            tags: row.try_get(6)?,
             due_date: due_date.map(|at| Due::of_columns(at, due_kind)),
-            created_at: row.try_get("created_at")?,
-            updated_at: row.try_get("updated_at")?,
+            created_at: row.try_get(9)?,
+            updated_at: row.try_get(10)?,
         }))
     }
 
