@@ -1,6 +1,6 @@
 //! The binaries and the database of one part of `cargo measure`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use kit::Tls;
 use shared::jwt::DEMO_SECRET;
@@ -30,6 +30,17 @@ impl Bench {
 
     /// Starts a target for an event of `events/`, on the database at `url`, logging at INFO as deployed.
     pub async fn start(&self, url: &str, target: Target, event: &str) -> Result<Process, Error> {
+        self.start_binary(&self.binary(target, event)?, url, target, event).await
+    }
+
+    /// Like [`Bench::start`], with another binary, which runs the target's.
+    pub async fn start_binary(
+        &self,
+        binary: &Path,
+        url: &str,
+        target: Target,
+        event: &str,
+    ) -> Result<Process, Error> {
         let authority = self.tls.authority().to_string_lossy();
         // The floor's URL parser knows neither `verify-full` nor `sslrootcert`; it reads `ROOT_CERTIFICATES`.
         let floor_url =
@@ -38,7 +49,9 @@ impl Bench {
         variables.extend(RAISED_LIMITS);
         variables.push(("DATABASE_URL", if target == Target::Floor { &floor_url } else { url }));
         variables.push(("ROOT_CERTIFICATES", &authority));
-        Process::start(&self.binary(target, event)?, &variables, event).await
+        let prepared_statements = if target == Target::Unprepared { "off" } else { "on" };
+        variables.push(("DATABASE_PREPARED_STATEMENTS", prepared_statements));
+        Process::start(binary, &variables, event).await
     }
 
     /// Like [`Bench::start`], and sends the event some times, so that only warm requests are measured.
@@ -59,9 +72,9 @@ impl Bench {
         }
     }
 
-    fn binary(&self, target: Target, event: &str) -> Result<PathBuf, Error> {
+    pub fn binary(&self, target: Target, event: &str) -> Result<PathBuf, Error> {
         match target {
-            Target::Ours => self.binaries.path(function_of(event)),
+            Target::Ours | Target::Unprepared => self.binaries.path(function_of(event)),
             Target::Floor => self.binaries.path("floor"),
             Target::FastApi => Ok(fastapi::bootstrap()),
         }

@@ -6,6 +6,7 @@ use crate::{
     Error,
     figures::{ByTarget, Figures},
     report::figure,
+    target::Target,
 };
 
 /// The groups of bars, each on a scale of its own: heading, unit and figure.
@@ -31,8 +32,9 @@ pub fn svg(figures: &Figures) -> Result<String, Error> {
     let height = 2.0 * MARGIN + GROUP * GROUPS.len() as f64 - (GROUP - 26.0 - 3.0 * LINE);
     let (mut bars, mut descriptions) = (String::new(), Vec::new());
     for (number, (heading, unit, name)) in GROUPS.into_iter().enumerate() {
-        let values = figures.get(name)?;
-        draw(&mut bars, heading, unit, values, MARGIN + GROUP * number as f64)?;
+        let mut values = figures.get(name)?.clone();
+        values.remove(&Target::Unprepared);
+        draw(&mut bars, heading, unit, &values, MARGIN + GROUP * number as f64)?;
         let values =
             values.iter().map(|(target, value)| format!("{} {} {unit}", target.name(), figure(*value)));
         descriptions.push(format!("{heading}: {}.", values.collect::<Vec<_>>().join(", ")));

@@ -17,6 +17,7 @@ mod functions;
 mod goals;
 mod hashes;
 mod http;
+mod instructions;
 mod lists;
 mod machine;
 mod plans;

@@ -29,3 +29,35 @@ pub fn rss_mib(pid: u32) -> Result<Rss, Error> {
     };
     Ok(Rss { now: mib("VmRSS:")?, peak: mib("VmHWM:")? })
 }
+
+/// What resident memory consists of.
+pub const PARTS: [&str; 3] = ["the binary's file", "libraries' files", "heap, stacks, data"];
+
+/// Returns the resident memory of each of [`PARTS`], in MiB. Pages of a file that were written to count as data.
+pub fn rss_parts_mib(pid: u32) -> Result<[f64; 3], Error> {
+    let binary = fs::read_link(format!("/proc/{pid}/exe"))?;
+    let binary = binary.to_string_lossy();
+    let (mut parts, mut part) = ([0.0; 3], 0);
+    for line in fs::read_to_string(format!("/proc/{pid}/smaps"))?.lines() {
+        let mut words = line.split_whitespace();
+        let Some((name, rest)) = words.next().zip(Some(words.collect::<Vec<_>>())) else { continue };
+        // A mapping's first line begins with its addresses, and ends with its file.
+        if !name.ends_with(':') {
+            part = match rest.get(4) {
+                Some(path) if *path == binary => 0,
+                Some(path) if path.starts_with('/') => 1,
+                _ => 2,
+            };
+        } else if let Some(kib) = rest.first().and_then(|kib| kib.parse::<f64>().ok()) {
+            match name {
+                "Rss:" => parts[part] += kib / 1024.0,
+                "Anonymous:" => {
+                    parts[part] -= kib / 1024.0;
+                    parts[2] += kib / 1024.0;
+                }
+                _ => {}
+            }
+        }
+    }
+    Ok(parts)
+}

@@ -20,9 +20,9 @@ use crate::{
     database::{self, BCRYPT_COST},
     fastapi,
     figures::{ByTarget, Figures, figures_of},
-    goals,
+    goals, instructions,
     process::{BAD_TOKEN, CREATE, LIST, LOGIN, Process, SIGN_UP, ms},
-    procfs::rss_mib,
+    procfs::{PARTS, rss_mib, rss_parts_mib},
     report,
     samples::{Samples, median},
     target::Target,
@@ -56,12 +56,15 @@ async fn measure(bench: &Bench) -> Result<Figures, Error> {
     let hash = database::seed(bench.tls.plain_url(), BCRYPT_COST).await?;
     let starts = starts(bench).await?;
     eprintln!("requests: lists");
-    let (list, peak_rss) = {
+    let (list, peak_rss, parts) = {
         let mut processes = start_all(bench, &bench.url, LIST).await?;
         let list = in_turns(&mut processes, 200).await?;
         let peak_rss =
             processes.iter().map(|(target, process)| Ok((*target, rss_mib(process.function.pid())?.peak)));
-        (list, peak_rss.collect::<Result<_, Error>>()?)
+        let peak_rss = peak_rss.collect::<Result<_, Error>>()?;
+        let parts =
+            processes.iter().map(|(target, process)| Ok((*target, rss_parts_mib(process.function.pid())?)));
+        (list, peak_rss, parts.collect::<Result<_, Error>>()?)
     };
     let away = away(bench, list[&Target::Floor].p50()).await?;
     let mut limited = Vec::new();
@@ -94,7 +97,15 @@ async fn measure(bench: &Bench) -> Result<Figures, Error> {
     for (name, samples) in [("list", &list), ("create", &create)] {
         figures.add(format!("the database's CPU a {name}, ms"), figures_of(samples, Samples::database_cpu));
     }
+    for (name, event) in [("list", LIST), ("create", CREATE)] {
+        eprintln!("requests: instructions of a {name}");
+        figures
+            .add(format!("instructions a {name}, thousands"), instructions::of_request(bench, event).await?);
+    }
     figures.add("peak RSS, MiB", peak_rss);
+    for (number, name) in PARTS.into_iter().enumerate() {
+        figures.add(format!("RSS: {name}, MiB"), figures_of(&parts, |parts| parts[number]));
+    }
     add_round_trips(bench, &mut figures).await?;
     for (name, samples, memory_mb) in [("list", &list, 256.0), ("login", &login, 1769.0)] {
         let round_trips = figures.get(&format!("round trips, {name}"))?;

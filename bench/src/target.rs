@@ -5,16 +5,19 @@ use crate::process::{CREATE, LIST};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Target {
     Ours,
+    /// Ours without prepared statements.
+    Unprepared,
     Floor,
     FastApi,
 }
 
 impl Target {
-    pub const ALL: [Self; 3] = [Self::Ours, Self::Floor, Self::FastApi];
+    pub const ALL: [Self; 4] = [Self::Ours, Self::Unprepared, Self::Floor, Self::FastApi];
 
     pub fn name(self) -> &'static str {
         match self {
             Self::Ours => "ours",
+            Self::Unprepared => "unprepared",
             Self::Floor => "floor",
             Self::FastApi => "FastAPI",
         }
