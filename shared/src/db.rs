@@ -12,6 +12,7 @@
 //! | no connection, for a reason that cannot pass (password, name, certificate, endpoint disabled) | no |
 //! | the connection was lost before the answer came | yes, unless the statement must not run twice |
 //! | serialization failure, deadlock: rolled back | yes |
+//! | a prepared statement that the server does not know, or that is out of date: it did not run | at once, unnamed |
 //! | no answer in time, cancelled, out of memory or disk | no |
 //! | refused: a constraint, an error of ours | no |
 
