@@ -7,7 +7,7 @@ use tokio::time::sleep;
 use crate::{Error, bench::Bench, figures::ByTarget, process::Process, target::Target};
 
 /// The numbers of requests of the two runs. Their difference has nothing of the start and of the first requests.
-const REQUESTS: [u32; 2] = [100, 400];
+const REQUESTS: [u32; 2] = [50, 150];
 
 /// Returns the instructions of a request in the function, in thousands. FastAPI's are not counted, and none where valgrind is
 /// not installed.
