@@ -1,13 +1,11 @@
 //! Forged, stale and broken tokens: each is refused on every route that wants one, with one and the same 401.
 
-use std::{
-    net::TcpListener,
-    time::{Duration, Instant},
-};
+use std::{net::TcpListener, time::Duration};
 
 use axum::http::Method;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use jiff::Timestamp;
+use nix::time::ClockId;
 use ring::hmac;
 use serde_json::{Value, json};
 
@@ -371,6 +369,11 @@ async fn claims_that_are_missing_of_another_type_or_out_of_time_are_refused() {
     are_refused(&api, &user, &id, &corpus).await;
 }
 
+/// Returns the time that a processor has worked for this thread. The work of others does not lengthen it.
+fn cpu_time() -> Duration {
+    ClockId::CLOCK_THREAD_CPUTIME_ID.now().unwrap().into()
+}
+
 #[tokio::test]
 async fn a_token_of_9_kilobytes_or_a_megabyte_is_refused_at_once() {
     let api = Api::new(dev::api).await;
@@ -395,9 +398,10 @@ async fn a_token_of_9_kilobytes_or_a_megabyte_is_refused_at_once() {
                 )
             }),
         ];
-        let started = Instant::now();
+        let before = cpu_time();
         are_refused(&api, &user, &id, &corpus).await;
-        assert!(started.elapsed() < Duration::from_secs(5), "{size}: {:?}", started.elapsed());
+        let took = cpu_time() - before;
+        assert!(took < Duration::from_secs(5), "{size}: {took:?}");
     }
 }
 
