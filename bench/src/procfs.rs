@@ -30,7 +30,7 @@ pub fn rss_mib(pid: u32) -> Result<Rss, Error> {
     Ok(Rss { now: mib("VmRSS:")?, peak: mib("VmHWM:")? })
 }
 
-/// What resident memory consists of.
+/// The parts of resident memory.
 pub const PARTS: [&str; 3] = ["the binary's file", "libraries' files", "heap, stacks, data"];
 
 /// Returns the resident memory of each of [`PARTS`], in MiB. Pages of a file that were written to count as data.
