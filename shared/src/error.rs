@@ -13,6 +13,8 @@
 //! | 405 | the path has other methods, named in `Allow` |
 //! | 408 | the body did not arrive in time (`cargo dev`) |
 //! | 409 | the e-mail or username is taken |
+//! | 410 | the task of this idempotency key was deleted |
+//! | 412 | the task has changed since the client read it |
 //! | 413, 415 | the body is over 64 KiB, or is not declared as JSON, or is compressed |
 //! | 422 | the body or the query is well formed, but has invalid fields, which are all named |
 //! | 429 | too many attempts to log in or sign up |
@@ -74,6 +76,10 @@ pub enum Error {
     EmailTaken,
     /// 409.
     UsernameTaken,
+    /// 410: the task of this idempotency key was deleted.
+    TaskDeleted,
+    /// 412: the task has another tag than those of `If-Match`.
+    ChangedMeanwhile,
     /// 413.
     BodyTooLarge,
     /// 415.
@@ -163,6 +169,16 @@ impl Error {
             ),
             Self::EmailTaken => (StatusCode::CONFLICT, "email_taken", "Email already registered"),
             Self::UsernameTaken => (StatusCode::CONFLICT, "username_taken", "Username already taken"),
+            Self::TaskDeleted => (
+                StatusCode::GONE,
+                "task_deleted",
+                "The task of this Idempotency-Key was deleted: restore it, or send another key",
+            ),
+            Self::ChangedMeanwhile => (
+                StatusCode::PRECONDITION_FAILED,
+                "changed_meanwhile",
+                "The task has changed since it was read: read it again, and send the change with its new ETag",
+            ),
             Self::BodyTooLarge => {
                 (StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", "The request body is larger than 64 KiB")
             }

@@ -11,3 +11,17 @@ use serde::Serializer;
 pub fn serialize<S: Serializer>(timestamp: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(&format_args!("{timestamp:.6}"))
 }
+
+/// As [`serialize`], for one that may be null.
+///
+/// # Errors
+/// Those of the serializer.
+pub fn serialize_option<S: Serializer>(
+    timestamp: &Option<Timestamp>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    match timestamp {
+        Some(timestamp) => serialize(timestamp, serializer),
+        None => serializer.serialize_none(),
+    }
+}

@@ -57,6 +57,11 @@ impl ValidationErrors {
         Self::one("query", name, violation)
     }
 
+    /// Names one invalid header.
+    pub fn header(name: &'static str, violation: Violation) -> Self {
+        Self::one("header", name, violation)
+    }
+
     /// Names one invalid field of the body.
     pub fn field(name: &'static str, violation: Violation) -> Self {
         Self::one("body", name, violation)

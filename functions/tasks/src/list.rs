@@ -2,30 +2,25 @@
 
 use axum::{
     extract::{RawQuery, State},
-    http::{HeaderValue, header},
-    response::Response,
+    http::StatusCode,
+    response::{IntoResponse, Response},
 };
 use deserr::Deserr;
-
 use shared::{
     Db, Error, Prefix,
-    extract::{Caller, Query, json_response},
+    extract::{Caller, Query},
     validation::{ValidationErrors, Violation},
 };
-use tokio_postgres::{Row, types::Type};
+use tokio_postgres::types::Type;
 
 use crate::{
     cursor::{Cursor, Order, SortBy},
+    etag::{IfNoneMatch, etag},
     fields::{DueDate, Priority, reject_nul},
-    task::{Task, columns, is_caller},
+    page::{Limit, Page, encode_cursor},
+    sql::{columns, is_caller},
+    task::{COLUMNS, Task},
 };
-
-/// The largest answer, in bytes. Lambda's limit is 6 MB (AWS Lambda quotas, "invocation payload"), of which the headers and
-/// the envelope need a part.
-const MAX_BYTES: usize = 5_500_000;
-
-/// The number of rows that are read at most: more tasks than fit in [`MAX_BYTES`], however small.
-const MAX_TASKS: usize = 20_000;
 
 /// Filters, order and page. Every parameter is optional.
 #[derive(Default, Deserr)]
@@ -51,8 +46,8 @@ pub struct ListQuery {
     sort_by: SortBy,
     #[deserr(default, try_from(String) = Order::new -> Violation)]
     order: Order,
-    #[deserr(default, try_from(String) = parse_limit -> Violation)]
-    limit: Option<u8>,
+    #[deserr(default, try_from(String) = Limit::new -> Violation)]
+    limit: Limit,
     #[deserr(default, try_from(String) = parse_cursor -> Violation)]
     cursor: Option<Cursor>,
 }
@@ -80,34 +75,27 @@ fn parse_search(sent: String) -> Result<Vec<String>, Violation> {
     Ok(reject_nul(&sent)?.split_whitespace().map(str::to_owned).collect())
 }
 
-fn parse_limit(sent: String) -> Result<Option<u8>, Violation> {
-    match sent.parse() {
-        Ok(limit @ 1..=200) => Ok(Some(limit)),
-        _ => Err(Violation::new("int_parsing", "limit should be a whole number from 1 to 200")),
-    }
-}
-
 fn parse_cursor(sent: String) -> Result<Option<Cursor>, Violation> {
     Cursor::decode(sent).map(Some)
 }
 
 pub async fn list(
     caller: Caller,
-    prefix: Prefix,
+    Prefix(prefix): Prefix,
+    if_none_match: IfNoneMatch,
     RawQuery(raw_query): RawQuery,
     Query(query): Query<ListQuery>,
     State(db): State<Db>,
 ) -> Result<Response, Error> {
-    let ListQuery { sort_by, order, .. } = query;
+    let ListQuery { sort_by, order, limit, .. } = query;
     if query.cursor.as_ref().is_some_and(|cursor| !cursor.matches(sort_by, order)) {
         let violation =
             Violation::new("value_error", "Cursor should come from a list of the same sort_by and order");
         return Err(Error::Invalid(ValidationErrors::parameter("cursor", violation)));
     }
-    let limit = query.limit.map_or(MAX_TASKS, usize::from);
-    let List { json, last, has_next, .. } = db
+    let (page, revision) = db
         .query_each(
-            &statement(&query),
+            &statement(&query, if_none_match.is_some()),
             &[
                 (&caller.id, Type::UUID),
                 (&caller.session, Type::UUID),
@@ -117,77 +105,39 @@ pub async fn list(
                 (&query.search, Type::TEXT_ARRAY),
                 (&query.cursor.as_ref().and_then(Cursor::key), Type::TEXT),
                 (&query.cursor.as_ref().map(|cursor| cursor.id), Type::UUID),
-                // One row more tells whether there is a next page.
-                (&(limit as i64 + 1), Type::INT8),
+                (&limit.rows(), Type::INT8),
                 (&query.due_after.columns().0, Type::TEXT),
                 (&query.due_before.columns().0, Type::TEXT),
+                (&if_none_match.tags(), Type::TEXT_ARRAY),
             ],
-            |list: &mut List, row| list.push(&row, limit),
+            |(page, revision): &mut (Page<Task>, i64), row| {
+                *revision = row.try_get(COLUMNS)?;
+                page.push(Task::from_row(&row)?, limit)
+            },
         )
-        .await?
-        .finish()?;
-    let mut response = json_response(json);
-    if let Some(last) = last.filter(|_| has_next) {
-        let link = next_link(prefix, raw_query.as_deref(), &Cursor::after(&last, sort_by, order))?;
-        response.headers_mut().insert(header::LINK, link);
+        .await?;
+    let path = format!("{prefix}/tasks");
+    let answer =
+        page.answer(&path, raw_query.as_deref(), |last| encode_cursor(&Cursor::after(last, sort_by, order)))?;
+    // As in `statement`.
+    let tag = format!("{}-{revision}", caller.id);
+    let etag = [etag(&tag)];
+    if if_none_match.has(&tag) {
+        return Ok((StatusCode::NOT_MODIFIED, etag).into_response());
     }
-    Ok(response)
-}
-
-/// The answer's JSON, to which each task is added as it arrives: rows, tasks and JSON of all of them would take three times
-/// the memory.
-#[derive(Default)]
-struct List {
-    session_exists: bool,
-    json: Vec<u8>,
-    count: usize,
-    last: Option<Task>,
-    has_next: bool,
-}
-
-impl List {
-    /// Adds the task of a row. No row means that the session has ended, and a row of nulls that there are no tasks.
-    fn push(&mut self, row: &Row, limit: usize) -> Result<(), Error> {
-        self.session_exists = true;
-        let Some(task) = Task::from_row(row)? else { return Ok(()) };
-        self.has_next = self.count == limit;
-        if self.has_next {
-            return Ok(());
-        }
-        self.json.push(if self.json.is_empty() { b'[' } else { b',' });
-        serde_json::to_writer(&mut self.json, &task)?;
-        if self.json.len() > MAX_BYTES {
-            return Err(Error::ListTooLarge);
-        }
-        self.count += 1;
-        self.last = Some(task);
-        Ok(())
-    }
-
-    fn finish(mut self) -> Result<Self, Error> {
-        if !self.session_exists {
-            return Err(Error::InvalidToken);
-        }
-        if self.json.is_empty() {
-            self.json.push(b'[');
-        }
-        self.json.push(b']');
-        // It at most doubles.
-        if self.json.len() > MAX_BYTES / 2 && size_in_lambda(&self.json) > MAX_BYTES {
-            return Err(Error::ListTooLarge);
-        }
-        Ok(self)
-    }
+    Ok((etag, answer).into_response())
 }
 
 /// Builds the statement. `$1` is the user, `$2` the session, `$3` completed, `$4` priority, `$5` tag, `$6` search, `$7` and
-/// `$8` the cursor's key and id, `$9` the limit, `$10` and `$11` the bounds of the due date.
+/// `$8` the cursor's key and id, `$9` the limit, `$10` and `$11` the bounds of the due date, `$12` the tags of lists that the
+/// client has. The last column is the user's revision.
 ///
 /// It has only the conditions that were asked for, so that PostgreSQL has a plan for these. A page is a subquery, so that it is
 /// read in the order of an index up to its limit, and only the page is sorted. For the whole list a subquery saves nothing and
 /// takes longer to plan. What is searched for is folded in a subquery, or the plan of a prepared statement folds it anew for
-/// each task.
-fn statement(query: &ListQuery) -> String {
+/// each task. With `is_conditional`, tasks are read only if the client has another list: OFFSET keeps the condition in the
+/// subquery, where it is checked before anything is read.
+fn statement(query: &ListQuery, is_conditional: bool) -> String {
     let ListQuery { sort_by, order, .. } = *query;
     let key = |column: &str| match (sort_by, order) {
         (SortBy::DueDate, Order::Asc) => format!("coalesce({column}::timestamp, 'infinity'::timestamp)"),
@@ -235,37 +185,25 @@ fn statement(query: &ListQuery) -> String {
     for word in 1..=query.search.len() {
         filter += &format!(" AND strpos(t.folded_text, (SELECT fold($6[{word}]))) > 0");
     }
-    let (tasks, of_user) = match query.limit {
-        Some(_) => (format!("(SELECT * FROM tasks t WHERE {filter} {in_order})"), "true"),
-        None => ("tasks".to_owned(), filter.as_str()),
+    let in_page = if query.limit.0.is_some() { in_order.as_str() } else { "" };
+    let tasks = match (is_conditional, query.limit.0) {
+        (true, _) => format!(
+            "LATERAL (SELECT * FROM tasks t WHERE {filter} \
+             AND NOT coalesce(me.user_id || '-' || u.revision = ANY ($12), true) {in_page} OFFSET 0) t ON true"
+        ),
+        (false, Some(_)) => format!("(SELECT * FROM tasks t WHERE {filter} {in_page}) t ON true"),
+        (false, None) => format!("tasks t ON {filter}"),
     };
     format!(
-        "SELECT {} FROM sessions me LEFT JOIN {tasks} t ON {of_user} WHERE {} {in_order}",
+        "SELECT {}, u.revision FROM sessions me JOIN users u ON u.id = me.user_id LEFT JOIN {tasks} WHERE {} {in_order}",
         columns!(),
         is_caller!()
     )
 }
 
-/// Returns the size of a body in the JSON that carries it to API Gateway, where it is a string: a quote or backslash takes two
-/// bytes.
-fn size_in_lambda(body: &[u8]) -> usize {
-    body.len() + body.iter().filter(|byte| matches!(byte, b'"' | b'\\')).count()
-}
-
-/// Makes the link to the same request with the cursor of the next page (RFC 8288).
-fn next_link(Prefix(prefix): Prefix, query: Option<&str>, cursor: &Cursor) -> Result<HeaderValue, Error> {
-    let cursor = cursor.encode()?;
-    let query = form_urlencoded::parse(query.unwrap_or_default().as_bytes());
-    let query = form_urlencoded::Serializer::new(String::new())
-        .extend_pairs(query.filter(|(name, _)| name != "cursor"))
-        .append_pair("cursor", &cursor)
-        .finish();
-    HeaderValue::try_from(format!("<{prefix}/tasks?{query}>; rel=\"next\"")).map_err(|_| Error::Internal)
-}
-
 #[cfg(test)]
 mod tests {
-    use proptest::{collection::vec, prelude::*};
+    use proptest::prelude::*;
     use serde_json::json;
 
     use super::*;
@@ -295,6 +233,16 @@ mod tests {
     }
 
     async fn plan(client: &tokio_postgres::Client, user: uuid::Uuid, query: &ListQuery) -> String {
+        explain(client, user, query, None).await
+    }
+
+    /// Runs the statement, with tags that the client has.
+    async fn explain(
+        client: &tokio_postgres::Client,
+        user: uuid::Uuid,
+        query: &ListQuery,
+        tags: Option<&[&str]>,
+    ) -> String {
         let params: &[shared::db::Param<'_>] = &[
             (&user, Type::UUID),
             // The session has the same id.
@@ -305,11 +253,15 @@ mod tests {
             (&query.search, Type::TEXT_ARRAY),
             (&query.cursor.as_ref().and_then(Cursor::key), Type::TEXT),
             (&query.cursor.as_ref().map(|cursor| cursor.id), Type::UUID),
-            (&i64::from(query.limit.unwrap_or(200)), Type::INT8),
+            (&query.limit.rows(), Type::INT8),
             (&query.due_after.columns().0, Type::TEXT),
             (&query.due_before.columns().0, Type::TEXT),
+            (&tags, Type::TEXT_ARRAY),
         ];
-        let rows = client.query_typed(&format!("EXPLAIN {}", statement(query)), params).await.unwrap();
+        let rows = client
+            .query_typed(&format!("EXPLAIN ANALYZE {}", statement(query, tags.is_some())), params)
+            .await
+            .unwrap();
         rows.iter().map(|row| row.get::<_, String>(0) + "\n").collect()
     }
 
@@ -349,6 +301,7 @@ mod tests {
         for (sort_by, order, name, _, key) in ORDERS {
             for filter in filters {
                 for (limit, is_first) in [(None, true), (Some(50), true), (Some(50), false)] {
+                    let limit = Limit(limit);
                     let cursor = Some(cursor(order, name, key)).filter(|_| !is_first);
                     let mut query = ListQuery { sort_by, order, limit, cursor, ..Default::default() };
                     filter(&mut query);
@@ -369,7 +322,8 @@ mod tests {
         for (sort_by, order, name, index, key) in ORDERS {
             for cursor in [None, Some(cursor(order, name, key))] {
                 let starts_at_cursor = cursor.is_some();
-                let query = ListQuery { sort_by, order, limit: Some(50), cursor, ..Default::default() };
+                let query =
+                    ListQuery { sort_by, order, limit: Limit(Some(50)), cursor, ..Default::default() };
                 let plan = plan(&client, user, &query).await;
                 let (_, page) = plan.split_once("->  Limit").unwrap_or_else(|| panic!("{plan}"));
                 assert!(page.contains(&format!(" using {index} on tasks t")), "{plan}");
@@ -387,7 +341,8 @@ mod tests {
             for (search, tag) in [("about", ""), ("about 7", ""), ("", "home")] {
                 let search = parse_search(search.to_owned()).unwrap();
                 let tag = parse_tag(tag.to_owned()).unwrap();
-                let query = ListQuery { sort_by, order, search, tag, limit: Some(50), ..Default::default() };
+                let query =
+                    ListQuery { sort_by, order, search, tag, limit: Limit(Some(50)), ..Default::default() };
                 let plan = plan(&client, user, &query).await;
                 let (_, page) = plan.split_once("->  Limit").unwrap_or_else(|| panic!("{plan}"));
                 assert!(page.contains(&format!(" using {index} on tasks t")), "{plan}");
@@ -405,7 +360,8 @@ mod tests {
                 [("2026-03-01", ""), ("", "2026-04-01"), ("2026-03-01", "2026-04-01")]
             {
                 let (due_after, due_before) = (due(due_after), due(due_before));
-                let query = ListQuery { order, due_after, due_before, limit: Some(50), ..Default::default() };
+                let query =
+                    ListQuery { order, due_after, due_before, limit: Limit(Some(50)), ..Default::default() };
                 let plan = plan(&client, user, &query).await;
                 let (_, page) = plan.split_once("->  Limit").unwrap_or_else(|| panic!("{plan}"));
                 assert!(
@@ -425,8 +381,14 @@ mod tests {
                 [(Some(false), None), (Some(true), Some("high")), (None, Some("low"))]
             {
                 let priority = priority.and_then(|priority| Priority::new(priority).ok());
-                let query =
-                    ListQuery { sort_by, order, completed, priority, limit: Some(50), ..Default::default() };
+                let query = ListQuery {
+                    sort_by,
+                    order,
+                    completed,
+                    priority,
+                    limit: Limit(Some(50)),
+                    ..Default::default()
+                };
                 let plan = plan(&client, user, &query).await;
                 let (_, page) = plan.split_once("->  Limit").unwrap_or_else(|| panic!("{plan}"));
                 assert!(page.contains(&format!(" using {index} on tasks t")), "{plan}");
@@ -435,14 +397,26 @@ mod tests {
         }
     }
 
+    #[tokio::test]
+    async fn a_list_that_the_client_has_is_answered_without_reading_a_task() {
+        let (client, user) = user_with(10_000).await;
+        let tag = format!("{user}-0");
+        for limit in [None, Some(50)] {
+            let query = ListQuery { limit: Limit(limit), ..Default::default() };
+            let plan = explain(&client, user, &query, Some(&["other", &tag])).await;
+            let tasks: Vec<_> = plan.lines().filter(|line| line.contains(" on tasks t")).collect();
+            assert!(!tasks.is_empty() && tasks.iter().all(|line| line.contains("never executed")), "{plan}");
+
+            let plan = explain(&client, user, &query, Some(&["other", &format!("{user}-1")])).await;
+            assert!(plan.contains(" on tasks t") && !plan.contains("never executed"), "{plan}");
+        }
+    }
+
     proptest! {
         #[test]
         fn accepted_parameters_are_within_their_limits(
-            sent in "\\PC{0,9}\u{0}?|[+-]?(0|200|201|[0-9]{1,4})|[tTrRuUeE]{4}",
+            sent in "\\PC{0,9}\u{0}?|[tTrRuUeE]{4}",
         ) {
-            if let Ok(Some(limit)) = parse_limit(sent.clone()) {
-                prop_assert!((1..=200).contains(&limit) && sent.parse() == Ok(limit));
-            }
             if let Ok(Some(completed)) = parse_completed(sent.clone()) {
                 prop_assert_eq!(sent.to_lowercase(), completed.to_string());
             }
@@ -450,30 +424,6 @@ mod tests {
             for text in parse_search(sent.clone()).unwrap_or_default().iter().chain(&tag) {
                 prop_assert!(!text.is_empty() && !text.contains('\0') && sent.contains(text));
             }
-        }
-
-        #[test]
-        fn the_link_to_the_next_page_has_the_same_parameters_and_the_cursor(
-            sent in vec(
-                ("(limit|search|tag|cursor|%[0-9a-f]{0,2}|\\PC{0,5})", "\\PC{0,9}|%[0-9a-fA-F]{0,2}|[\r\n\0>;\"]"),
-                0..6,
-            ),
-        ) {
-            let pairs: Vec<_> = sent.iter().map(|(name, value)| format!("{name}={value}")).collect();
-            let query = pairs.join("&");
-            let cursor = cursor(Order::Asc, "title", "a");
-            let link = next_link(Prefix("/api".to_owned()), Some(&query), &cursor).unwrap();
-            let link = link.to_str().unwrap().strip_prefix("</api/tasks?").unwrap();
-            let (next, relation) = link.split_once('>').unwrap();
-            prop_assert_eq!(relation, "; rel=\"next\"");
-
-            let pairs = |query: &str| -> Vec<(String, String)> {
-                form_urlencoded::parse(query.as_bytes()).into_owned().collect()
-            };
-            let mut asked = pairs(&query);
-            asked.retain(|(name, _)| name != "cursor");
-            asked.push(("cursor".to_owned(), cursor.encode().unwrap()));
-            prop_assert_eq!(pairs(next), asked);
         }
     }
 }

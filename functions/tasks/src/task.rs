@@ -2,7 +2,8 @@
 
 use axum::{
     extract::{FromRequestParts, State},
-    http::{HeaderName, StatusCode, header, request::Parts},
+    http::{HeaderValue, StatusCode, header, request::Parts},
+    response::{IntoResponse, Response},
 };
 use deserr::Deserr;
 use jiff::{Timestamp, civil::DateTime};
@@ -23,7 +24,10 @@ use uuid::Uuid;
 
 use crate::{
     due::Due,
+    etag::{IfMatch, IfNoneMatch, etag},
     fields::{Description, DueDate, Priority, Tags, Title},
+    idempotency_key::{IDEMPOTENT_REPLAYED, IdempotencyKey},
+    sql::{columns, is_caller, kept_columns, locked_caller, taken_revision},
 };
 
 /// A task as the API shows it.
@@ -34,61 +38,96 @@ pub struct Task {
     pub title: String,
     description: Option<String>,
     completed: bool,
+    #[serde(serialize_with = "timestamp::serialize_option")]
+    completed_at: Option<Timestamp>,
     pub priority: String,
     tags: Option<String>,
     pub due_date: Option<Due>,
+    pub revision: i64,
     #[serde(serialize_with = "timestamp::serialize")]
     pub created_at: Timestamp,
     #[serde(serialize_with = "timestamp::serialize")]
     updated_at: Timestamp,
 }
 
-/// The columns of a [`Task`], in the order in which [`Task::from_row`] reads them. The priority is selected as text: for an enum the driver asks the server about the type, in
-/// four more round trips.
-macro_rules! columns {
-    () => {
-        "t.id, t.user_id, t.title, t.description, t.completed, t.priority::text AS priority, t.tags, \
-         t.due_date, t.due_kind, t.created_at, t.updated_at"
-    };
-}
-pub(crate) use columns;
-
-/// The session `me` of the caller, who is `$1` and whose session is `$2`. It has no row if it has ended.
-macro_rules! is_caller {
-    () => {
-        "me.user_id = $1 AND me.id = $2 AND me.expires_at > now()"
-    };
-}
-pub(crate) use is_caller;
+/// The number of columns that [`Task::from_row`] reads, and so the index of the next.
+pub const COLUMNS: usize = 13;
 
 impl Task {
     /// Returns the task of a row, or `None` for a row of nulls.
     pub fn from_row(row: &Row) -> Result<Option<Self>, tokio_postgres::Error> {
         let Some(id) = row.try_get(0)? else { return Ok(None) };
-        let (due_date, due_kind): (Option<DateTime>, &str) = (row.try_get(7)?, row.try_get(8)?);
+        let (due_date, due_kind): (Option<DateTime>, &str) = (row.try_get(8)?, row.try_get(9)?);
         Ok(Some(Self {
             id,
             user_id: row.try_get(1)?,
             title: row.try_get(2)?,
             description: row.try_get(3)?,
             completed: row.try_get(4)?,
-            priority: row.try_get(5)?,
-            tags: row.try_get(6)?,
+            completed_at: row.try_get(5)?,
+            priority: row.try_get(6)?,
+            tags: row.try_get(7)?,
             due_date: due_date.map(|at| Due::of_columns(at, due_kind)),
-            created_at: row.try_get(9)?,
-            updated_at: row.try_get(10)?,
+            revision: row.try_get(10)?,
+            created_at: row.try_get(11)?,
+            updated_at: row.try_get(12)?,
         }))
     }
 
-    /// Answers with the task of a statement that begins at the caller: no row means no session, a row of nulls no task.
-    fn answer(row: Option<Row>) -> Result<Json<Self>, Error> {
+    /// Returns the task of a statement that begins at the caller: no row means no session, a row of nulls no task.
+    pub fn of(row: Option<Row>) -> Result<Self, Error> {
+        Self::from_row(&row.ok_or(Error::InvalidToken)?)?.ok_or(Error::TaskNotFound)
+    }
+
+    /// Returns the changed task of a statement whose last column is true if the task exists and has another tag than those of
+    /// `If-Match`.
+    fn changed(row: Option<Row>) -> Result<Self, Error> {
         let row = row.ok_or(Error::InvalidToken)?;
-        Self::from_row(&row)?.map(Json).ok_or(Error::TaskNotFound)
+        match Self::from_row(&row)? {
+            Some(task) => Ok(task),
+            None if row.try_get(COLUMNS)? => Err(Error::ChangedMeanwhile),
+            None => Err(Error::TaskNotFound),
+        }
+    }
+
+    fn tag(&self) -> String {
+        self.revision.to_string()
     }
 }
 
+impl IntoResponse for Task {
+    fn into_response(self) -> Response {
+        ([etag(&self.tag())], Json(self)).into_response()
+    }
+}
+
+/// True if task `$3` has one of the tags `$4`, or every task will do.
+macro_rules! is_expected {
+    () => {
+        "coalesce(tasks.revision::text = ANY ($4), true)"
+    };
+}
+
+/// True if task `$3` exists, but has none of the tags `$4`, if it was not changed.
+macro_rules! is_another {
+    () => {
+        "$4 IS NOT NULL AND EXISTS (SELECT FROM tasks WHERE id = $3 AND user_id = $1)"
+    };
+}
+
+/// When a task was completed that now has this `completed`. One that stays completed keeps its time.
+macro_rules! completed_at {
+    ($completed:literal) => {
+        concat!(
+            "CASE WHEN NOT ",
+            $completed,
+            " THEN NULL WHEN tasks.completed THEN tasks.completed_at ELSE now() END",
+        )
+    };
+}
+
 /// The `{id}` of the path.
-pub struct TaskId(Uuid);
+pub struct TaskId(pub Uuid);
 
 impl<S: Send + Sync> FromRequestParts<S> for TaskId {
     type Rejection = Error;
@@ -117,21 +156,29 @@ pub struct NewTask {
 
 pub async fn create(
     caller: Caller,
-    prefix: Prefix,
+    Prefix(prefix): Prefix,
+    key: IdempotencyKey,
     State(db): State<Db>,
     Json(new): Json<NewTask>,
-) -> Result<(StatusCode, [(HeaderName, String); 1], Json<Task>), Error> {
-    let id = Uuid::now_v7();
+) -> Result<Response, Error> {
+    let id = key.task_id(caller.id);
     let (due_date, due_kind) = new.due_date.columns();
     let row = db
         .query_opt(
             concat!(
-                "INSERT INTO tasks AS t ",
-                "(user_id, id, title, description, completed, priority, tags, due_date, due_kind) ",
-                "VALUES (caller($1, $2), $3, $4, $5, $6, $7::task_priority, $8, $9::timestamp, $10) ",
-                // If the id exists already, this statement was sent before and its answer was lost.
-                "ON CONFLICT (id) DO UPDATE SET id = excluded.id RETURNING ",
+                "WITH ",
+                locked_caller!(),
+                ", deleted AS MATERIALIZED (SELECT is_deleted($1, $3) AS is_deleted FROM me), ",
+                "t AS (INSERT INTO tasks AS t (user_id, id, title, description, completed, completed_at, priority, ",
+                "tags, due_date, due_kind, revision) ",
+                "SELECT me.id, $3, $4, $5, $6, CASE WHEN $6 THEN now() END, $7::task_priority, $8, $9::timestamp, $10, ",
+                "me.next FROM me, deleted WHERE NOT is_deleted ",
+                // An id that exists was sent before: with the same key, or in this statement, whose answer was lost.
+                "ON CONFLICT (id) DO UPDATE SET id = excluded.id RETURNING t.*, xmax = 0 AS is_new), ",
+                "taken AS (UPDATE users SET revision = t.revision FROM t WHERE is_new AND users.id = t.user_id) ",
+                "SELECT ",
                 columns!(),
+                ", is_new FROM me LEFT JOIN t ON true",
             ),
             &[
                 (&caller.id, Type::UUID),
@@ -146,17 +193,33 @@ pub async fn create(
                 (&due_kind, Type::TEXT),
             ],
         )
-        .await
-        .map_err(|error| match error.constraint() {
-            // The session has ended, or the user is being deleted.
-            Some("caller" | "tasks_user_id_fkey") => Error::InvalidToken,
-            _ => error.into(),
-        })?;
-    let location = [(header::LOCATION, format!("{}/tasks/{id}", prefix.0))];
-    Ok((StatusCode::CREATED, location, Task::answer(row)?))
+        .await?
+        .ok_or(Error::InvalidToken)?;
+    let task = Task::from_row(&row)?.ok_or(Error::TaskDeleted)?;
+    let is_new: bool = row.try_get(COLUMNS)?;
+    let location = [(header::LOCATION, format!("{prefix}/tasks/{id}"))];
+    let mut response = (StatusCode::CREATED, location, task).into_response();
+    if key.is_some() && !is_new {
+        response.headers_mut().insert(IDEMPOTENT_REPLAYED, HeaderValue::from_static("true"));
+    }
+    Ok(response)
 }
 
-pub async fn read(caller: Caller, TaskId(id): TaskId, State(db): State<Db>) -> Result<Json<Task>, Error> {
+pub async fn read(
+    caller: Caller,
+    TaskId(id): TaskId,
+    if_none_match: IfNoneMatch,
+    State(db): State<Db>,
+) -> Result<Response, Error> {
+    let task = find(caller, id, &db).await?;
+    if if_none_match.has(&task.tag()) {
+        return Ok((StatusCode::NOT_MODIFIED, [etag(&task.tag())]).into_response());
+    }
+    Ok(task.into_response())
+}
+
+/// Reads a task of the caller.
+pub async fn find(caller: Caller, id: Uuid, db: &Db) -> Result<Task, Error> {
     let row = db
         .query_opt(
             concat!(
@@ -168,7 +231,7 @@ pub async fn read(caller: Caller, TaskId(id): TaskId, State(db): State<Db>) -> R
             &[(&caller.id, Type::UUID), (&caller.session, Type::UUID), (&id, Type::UUID)],
         )
         .await?;
-    Task::answer(row)
+    Task::of(row)
 }
 
 #[derive(Deserr)]
@@ -191,48 +254,68 @@ pub struct Changes {
 pub async fn update(
     caller: Caller,
     TaskId(id): TaskId,
+    if_match: IfMatch,
     State(db): State<Db>,
     Json(changes): Json<Changes>,
-) -> Result<Json<Task>, Error> {
+) -> Result<Task, Error> {
     let title = changes.title.0.map(|Title(title)| title);
     let description = changes.description.0.map(|Description(description)| description);
     let completed = changes.completed.0;
     let priority = changes.priority.0.map(Priority::as_str);
     let tags = changes.tags.0.map(|Tags(tags)| tags);
     let (due_date, due_kind) = changes.due_date.0.map(|due_date| due_date.columns()).unzip();
+    let expected = if_match.tags();
 
+    // A $ is the field's parameter.
     let fields = [
-        ("title", "", as_param(&title, Type::TEXT)),
-        ("description", "", as_param(&description, Type::TEXT)),
-        ("completed", "", as_param(&completed, Type::BOOL)),
-        ("priority", "::task_priority", as_param(&priority, Type::TEXT)),
-        ("tags", "", as_param(&tags, Type::TEXT)),
-        ("due_date", "::timestamp", as_param(&due_date, Type::TEXT)),
-        ("due_kind", "", as_param(&due_kind, Type::TEXT)),
+        ("title = $", as_param(&title, Type::TEXT)),
+        ("description = $", as_param(&description, Type::TEXT)),
+        (concat!("completed = $, completed_at = ", completed_at!("$")), as_param(&completed, Type::BOOL)),
+        ("priority = $::task_priority", as_param(&priority, Type::TEXT)),
+        ("tags = $", as_param(&tags, Type::TEXT)),
+        ("due_date = $::timestamp", as_param(&due_date, Type::TEXT)),
+        ("due_kind = $", as_param(&due_kind, Type::TEXT)),
     ];
-    let mut params: Vec<Param> =
-        vec![(&caller.id, Type::UUID), (&caller.session, Type::UUID), (&id, Type::UUID)];
-    let mut assignments = "updated_at = now()".to_owned();
-    for (column, cast, param) in fields {
+    let mut params: Vec<Param> = vec![
+        (&caller.id, Type::UUID),
+        (&caller.session, Type::UUID),
+        (&id, Type::UUID),
+        (&expected, Type::TEXT_ARRAY),
+    ];
+    let mut assignments = String::new();
+    for (assignment, param) in fields {
         let Some(param) = param else { continue };
         params.push(param);
-        assignments += &format!(", {column} = ${}{cast}", params.len());
+        assignments += &assignment.replace('$', &format!("${}", params.len()));
+        assignments += ", ";
     }
-    if params.len() == 3 {
-        return read(caller, TaskId(id), State(db)).await;
+    if assignments.is_empty() {
+        let task = find(caller, id, &db).await?;
+        return if if_match.allows(&task.tag()) { Ok(task) } else { Err(Error::ChangedMeanwhile) };
     }
     let sql = format!(
         concat!(
-            "WITH t AS (UPDATE tasks SET {} FROM sessions me WHERE tasks.id = $3 AND tasks.user_id = $1 AND ",
-            is_caller!(),
-            " RETURNING tasks.*) SELECT ",
+            "WITH ",
+            locked_caller!(),
+            ", t AS (UPDATE tasks SET {} revision = me.next, updated_at = now() FROM me ",
+            "WHERE tasks.id = $3 AND tasks.user_id = $1 AND ",
+            is_expected!(),
+            " RETURNING tasks.*), ",
+            taken_revision!(),
+            " SELECT ",
             columns!(),
-            " FROM sessions me LEFT JOIN t ON true WHERE ",
-            is_caller!(),
+            ", ",
+            is_another!(),
+            " FROM me LEFT JOIN t ON true",
         ),
         assignments,
     );
-    Task::answer(db.query_opt(&sql, &params).await?)
+    let row = match expected {
+        None => db.query_opt(&sql, &params).await?,
+        // Sent again, it would be refused after it was carried out.
+        Some(_) => db.query_opt_once(&sql, &params).await?,
+    };
+    Task::changed(row)
 }
 
 /// Makes a parameter of a field, if it was sent.
@@ -251,49 +334,80 @@ pub struct Completion {
 pub async fn complete(
     caller: Caller,
     TaskId(id): TaskId,
+    if_match: IfMatch,
     State(db): State<Db>,
     body: Option<Json<Option<Completion>>>,
-) -> Result<Json<Task>, Error> {
+) -> Result<Task, Error> {
     let completed = body.and_then(|Json(completion)| completion?.completed);
+    let expected = if_match.tags();
     let sql = concat!(
-        "WITH t AS (UPDATE tasks SET completed = coalesce($4, NOT completed), updated_at = now() ",
-        "FROM sessions me WHERE tasks.id = $3 AND tasks.user_id = $1 AND ",
-        is_caller!(),
-        " RETURNING tasks.*) SELECT ",
+        "WITH ",
+        locked_caller!(),
+        ", t AS (UPDATE tasks SET completed = coalesce($5, NOT completed), completed_at = ",
+        completed_at!("coalesce($5, NOT completed)"),
+        ", revision = me.next, updated_at = now() FROM me WHERE tasks.id = $3 AND tasks.user_id = $1 AND ",
+        is_expected!(),
+        " RETURNING tasks.*), ",
+        taken_revision!(),
+        " SELECT ",
         columns!(),
-        " FROM sessions me LEFT JOIN t ON true WHERE ",
-        is_caller!(),
+        ", ",
+        is_another!(),
+        " FROM me LEFT JOIN t ON true",
+    );
+    let params: [Param; 5] = [
+        (&caller.id, Type::UUID),
+        (&caller.session, Type::UUID),
+        (&id, Type::UUID),
+        (&expected, Type::TEXT_ARRAY),
+        (&completed, Type::BOOL),
+    ];
+    let row = match (completed, expected) {
+        (Some(_), None) => db.query_opt(sql, &params).await?,
+        // A second toggle would undo the first, and a condition be refused.
+        _ => db.query_opt_once(sql, &params).await?,
+    };
+    Task::changed(row)
+}
+
+/// Moves the task to the deleted ones.
+pub async fn delete(
+    caller: Caller,
+    TaskId(id): TaskId,
+    if_match: IfMatch,
+    State(db): State<Db>,
+) -> Result<Json<Value>, Error> {
+    let expected = if_match.tags();
+    let sql = concat!(
+        "WITH ",
+        locked_caller!(),
+        ", deleted AS (DELETE FROM tasks USING me WHERE tasks.id = $3 AND tasks.user_id = $1 AND ",
+        is_expected!(),
+        " RETURNING tasks.*, me.next), ",
+        "t AS (INSERT INTO deleted_tasks (",
+        kept_columns!(),
+        ", updated_at, revision) SELECT ",
+        kept_columns!(),
+        ", updated_at, next FROM deleted RETURNING id, user_id, revision), ",
+        taken_revision!(),
+        " SELECT t.id IS NOT NULL AS is_done, is_deleted($1, $3) AS is_deleted, ",
+        is_another!(),
+        " AS is_another FROM me LEFT JOIN t ON true",
     );
     let params: [Param; 4] = [
         (&caller.id, Type::UUID),
         (&caller.session, Type::UUID),
         (&id, Type::UUID),
-        (&completed, Type::BOOL),
+        (&expected, Type::TEXT_ARRAY),
     ];
-    let row = match completed {
-        Some(_) => db.query_opt(sql, &params).await?,
-        // A second toggle would undo the first.
-        None => db.query_opt_once(sql, &params).await?,
+    let (row, was_resent) = match expected {
+        None => db.query_opt_resent(sql, &params).await?,
+        Some(_) => (db.query_opt_once(sql, &params).await?, false),
     };
-    Task::answer(row)
-}
-
-pub async fn delete(caller: Caller, TaskId(id): TaskId, State(db): State<Db>) -> Result<Json<Value>, Error> {
-    let (row, was_resent) = db
-        .query_opt_resent(
-            concat!(
-                "WITH t AS (DELETE FROM tasks USING sessions me WHERE tasks.id = $3 AND tasks.user_id = $1 AND ",
-                is_caller!(),
-                " RETURNING tasks.id) SELECT t.id FROM sessions me LEFT JOIN t ON true WHERE ",
-                is_caller!(),
-            ),
-            &[(&caller.id, Type::UUID), (&caller.session, Type::UUID), (&id, Type::UUID)],
-        )
-        .await?;
-    let deleted: Option<Uuid> = row.ok_or(Error::InvalidToken)?.try_get("id")?;
+    let row = row.ok_or(Error::InvalidToken)?;
     // A statement that was sent again may have deleted the task the first time.
-    if deleted.is_none() && !was_resent {
-        return Err(Error::TaskNotFound);
+    if row.try_get("is_done")? || was_resent && row.try_get("is_deleted")? {
+        return Ok(Json(json!({ "message": "Task deleted successfully" })));
     }
-    Ok(Json(json!({ "message": "Task deleted successfully" })))
+    Err(if row.try_get("is_another")? { Error::ChangedMeanwhile } else { Error::TaskNotFound })
 }

@@ -3,7 +3,7 @@
 use axum::{
     body::Body,
     extract::{FromRequest, OptionalFromRequest, Request},
-    http::{HeaderValue, header},
+    http::{HeaderValue, Method, header},
     response::{IntoResponse, Response},
 };
 use deserr::Deserr;
@@ -53,12 +53,16 @@ impl<T: Deserr<ValidationErrors>, S: Sync> OptionalFromRequest<S> for Json<T> {
     type Rejection = Error;
 
     async fn from_request(request: Request, _: &S) -> Result<Option<Self>, Error> {
+        let is_patch = request.method() == Method::PATCH;
         let (headers, body) = read_body(request).await?;
         let text = body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&body);
         if text.is_empty() {
             return Ok(None);
         }
-        if !has_content_type(&headers, "application/json") {
+        let is_json = has_content_type(&headers, "application/json")
+            // An update changes what is sent, and null clears it: RFC 7396 is what it does anyway.
+            || is_patch && has_content_type(&headers, "application/merge-patch+json");
+        if !is_json {
             return Err(Error::NotJson);
         }
         // JSON begins with two ASCII characters: a NUL is half of one in UTF-16 (RFC 4627 §3).
