@@ -30,8 +30,10 @@ async fn an_unknown_method_is_405_and_allow_names_the_others() {
         ("/auth/me/delete", "POST"),
         ("/auth/logout", "POST"),
         ("/tasks", "GET,HEAD,POST"),
-        (id, "DELETE,GET,HEAD,PUT"),
+        (id, "DELETE,GET,HEAD,PATCH,PUT"),
         (&format!("{id}/complete"), "PATCH"),
+        (&format!("{id}/restore"), "POST"),
+        ("/tasks/deleted", "DELETE,GET,HEAD"),
         ("/health", "GET,HEAD"),
         ("/docs", "GET,HEAD"),
         ("/docs/docs.js", "GET,HEAD"),
@@ -56,7 +58,7 @@ async fn an_unknown_method_is_405_and_allow_names_the_others() {
 async fn head_is_get_without_the_body() {
     let api = Api::new(dev::api).await;
     let user = api.user("ada").await;
-    for path in ["/tasks", "/auth/me", "/auth/sessions", "/health"] {
+    for path in ["/tasks", "/tasks/deleted", "/auth/me", "/auth/sessions", "/health"] {
         let answer = api.call(Method::HEAD, path).by(&user).send().await;
         assert_eq!(answer.status, 200, "{path}");
     }
@@ -65,7 +67,7 @@ async fn head_is_get_without_the_body() {
 }
 
 /// The routes that read a body.
-async fn routes(api: &Api) -> (User, [(Method, String); 7]) {
+async fn routes(api: &Api) -> (User, [(Method, String); 8]) {
     let user = api.user("ada").await;
     let id = api.task(&user, &json!({ "title": "x" })).await["id"].as_str().unwrap().to_owned();
     let routes = [
@@ -75,6 +77,7 @@ async fn routes(api: &Api) -> (User, [(Method, String); 7]) {
         (Method::PATCH, "/auth/me".to_owned()),
         (Method::POST, "/tasks".to_owned()),
         (Method::PUT, format!("/tasks/{id}")),
+        (Method::PATCH, format!("/tasks/{id}")),
         (Method::PATCH, format!("/tasks/{id}/complete")),
     ];
     (user, routes)
@@ -293,8 +296,12 @@ async fn without_a_database_every_route_that_needs_it_is_503() {
         (Method::POST, "/tasks", json!({ "title": "x" })),
         (Method::GET, id, Value::Null),
         (Method::PUT, id, json!({ "title": "x" })),
+        (Method::PATCH, id, json!({ "title": "x" })),
         (Method::DELETE, id, Value::Null),
         (Method::PATCH, &format!("{id}/complete"), Value::Null),
+        (Method::POST, &format!("{id}/restore"), Value::Null),
+        (Method::GET, "/tasks/deleted", Value::Null),
+        (Method::DELETE, "/tasks/deleted", Value::Null),
     ];
     // All at once, as each goes on trying for a while.
     let answers = requests.into_iter().map(|(method, path, body)| {

@@ -86,7 +86,7 @@ pub fn expected() -> BTreeMap<String, u16> {
     serde_json::from_str(&fs::read_to_string(Path::new(FOLDER).join("expected.json")).unwrap()).unwrap()
 }
 
-/// Resets the demo user and task, and deletes the rows of earlier events. Keeps other users and their tasks.
+/// Resets the demo user and tasks, and deletes the rows of earlier events. Keeps other users and their tasks.
 ///
 /// # Panics
 /// Panics if the database does not exist or is not migrated.
@@ -191,8 +191,9 @@ fn mask(value: &mut Value) {
                 match name.as_str() {
                     // In openapi.json these names have schemas, which are objects.
                     _ if value.is_object() => mask(value),
-                    "request_id" | "x-request-id" | "access_token" | "refresh_token" | "created_at"
-                    | "refreshed_at" | "updated_at" => {
+                    "completed_at" if value.is_null() => {}
+                    "request_id" | "x-request-id" | "access_token" | "refresh_token" | "completed_at"
+                    | "created_at" | "deleted_at" | "refreshed_at" | "updated_at" => {
                         assert!(value.as_str().is_some_and(|text| !text.is_empty()), "{name}");
                         *value = json!(format!("<{name}>"));
                     }
