@@ -27,14 +27,17 @@ const DEMO: Uuid = Uuid::from_u128(0x019b_c000_0000_7000_8000_0000_0000_0001);
 /// The ID of their session in `events/seed.sql`.
 const SESSION: Uuid = Uuid::from_u128(0x019b_c000_0000_7000_8000_0000_0000_0004);
 
-/// Another user, whose session must not be returned or ended and whose task must not be returned or changed.
+/// Another user, whose session must not be returned or ended and whose tasks must not be returned or changed.
 const OTHER_USER: &str = "
     INSERT INTO users (id, email, hashed_password)
     VALUES ('019bc000-0000-7000-8000-0000000000f1', 'stranger@example.com', 'none');
     INSERT INTO sessions (id, user_id)
     VALUES ('019bc000-0000-7000-8000-0000000000f4', '019bc000-0000-7000-8000-0000000000f1');
     INSERT INTO tasks (id, user_id, title)
-    VALUES ('019bc000-0000-7000-8000-0000000000f2', '019bc000-0000-7000-8000-0000000000f1', 'A stranger''s')";
+    VALUES ('019bc000-0000-7000-8000-0000000000f2', '019bc000-0000-7000-8000-0000000000f1', 'A stranger''s');
+    INSERT INTO deleted_tasks (id, user_id, revision, title, completed, priority, due_kind, created_at, updated_at)
+    VALUES ('019bc000-0000-7000-8000-0000000000f3', '019bc000-0000-7000-8000-0000000000f1', 1, 'A stranger''s', false,
+            'medium', 'local', now(), now())";
 
 type Answer = Pin<Box<dyn Future<Output = Value>>>;
 
@@ -84,8 +87,11 @@ impl Events {
     }
 
     async fn reset(&mut self) {
-        let all =
-            ["TRUNCATE users, sessions, tasks, attempts", include_str!("../../events/seed.sql"), OTHER_USER];
+        let all = [
+            "TRUNCATE users, sessions, tasks, deleted_tasks, attempts",
+            include_str!("../../events/seed.sql"),
+            OTHER_USER,
+        ];
         self.client.batch_execute(&all.join(";")).await.unwrap();
     }
 
@@ -104,8 +110,8 @@ impl Events {
         let answer = (self.function)(LambdaEvent::new(event, Context::default())).await;
         check_answer(&sent, &answer);
         if answer["statusCode"].as_u64() < Some(300) && sent["requestContext"]["http"]["method"] != "GET" {
-            let others = "SELECT FROM tasks JOIN sessions s USING (user_id) \
-                          WHERE title = 'A stranger''s' AND NOT completed AND s.counter = 0";
+            let others = "SELECT FROM tasks t JOIN deleted_tasks d USING (user_id) JOIN sessions s USING (user_id) \
+                          WHERE t.title = 'A stranger''s' AND NOT t.completed AND d.title = t.title AND s.counter = 0";
             assert_eq!(self.client.query(others, &[]).await.unwrap().len(), 1, "{sent:#}");
             self.reset().await;
         }
@@ -152,7 +158,7 @@ fn check_answer(sent: &Value, answer: &Value) {
     let context = || format!("{answer:#} to {sent:#}");
     let status = answer["statusCode"].as_u64().unwrap();
     assert!(
-        [200, 201, 204, 400, 401, 403, 404, 405, 409, 413, 415, 422, 429].contains(&status),
+        [200, 201, 204, 304, 400, 401, 403, 404, 405, 409, 410, 412, 413, 415, 422, 429].contains(&status),
         "{}",
         context()
     );
@@ -166,7 +172,8 @@ fn check_answer(sent: &Value, answer: &Value) {
         return assert!(is_docs && status == 200, "{}", context());
     }
     assert_eq!(header("cache-control"), Some("no-store"), "{}", context());
-    let content_type = (status != 204).then_some("application/json; charset=utf-8");
+    let has_no_body = [204, 304].contains(&status);
+    let content_type = (!has_no_body).then_some("application/json; charset=utf-8");
     assert_eq!(header("content-type"), content_type, "{}", context());
     for (only_status, name) in [(401, "www-authenticate"), (429, "retry-after")] {
         assert_eq!(header(name).is_some(), status == only_status, "{name}: {}", context());
@@ -182,7 +189,7 @@ fn check_answer(sent: &Value, answer: &Value) {
     let text = answer["body"].as_str().unwrap_or_default();
     if text.is_empty() {
         let method = request["http"]["method"].as_str().unwrap();
-        return assert!(method == "HEAD" || status == 204, "{}", context());
+        return assert!(method == "HEAD" || has_no_body, "{}", context());
     }
     let body: Value = serde_json::from_str(text).unwrap();
     if status >= 400 {
