@@ -120,8 +120,9 @@ async fn users_of_another_backend_log_in_with_their_passwords_and_see_their_task
 
     let task =
         |title: &str, description: Option<&str>, completed: bool, created_at: &str, updated_at: &str| {
-            json!({ "title": title, "description": description, "completed": completed, "priority": "medium",
-                "tags": null, "due_date": null, "created_at": created_at, "updated_at": updated_at })
+            json!({ "title": title, "description": description, "completed": completed,
+                "completed_at": null, "priority": "medium", "tags": null, "due_date": null, "revision": 0,
+                "created_at": created_at, "updated_at": updated_at })
         };
     let of_ada = json!([
         task(
@@ -276,11 +277,11 @@ async fn nobody_is_brought_over_until_each_problem_is_mended() {
     assert_eq!(rows(&owner, stored).await, expected);
 
     let of_ada = json!([
-        { "title": "Buy milk", "description": null, "completed": false, "priority": "high", "tags": "home,shop",
-          "due_date": "2024-03-20T09:00:00Z", "created_at": "2024-03-01T00:00:00.000000Z",
+        { "title": "Buy milk", "description": null, "completed": false, "completed_at": null, "priority": "high",
+          "tags": "home,shop", "due_date": "2024-03-20T09:00:00Z", "revision": 0, "created_at": "2024-03-01T00:00:00.000000Z",
           "updated_at": "2024-03-01T00:00:00.000000Z" },
-        { "title": "Untitled", "description": null, "completed": true, "priority": "low", "tags": null,
-          "due_date": null, "created_at": "2024-03-02T00:00:00.000000Z", "updated_at": "2024-03-03T00:00:00.000000Z" },
+        { "title": "Untitled", "description": null, "completed": true, "completed_at": null, "priority": "low",
+          "tags": null, "due_date": null, "revision": 0, "created_at": "2024-03-02T00:00:00.000000Z", "updated_at": "2024-03-03T00:00:00.000000Z" },
     ]);
     assert_eq!(tasks(&api, "ada@example.com", "correct horse battery").await, of_ada);
     let of_grace = tasks(&api, "grace@example.com", "correct horse battery").await;

@@ -4,11 +4,14 @@
 
 mod account;
 mod bringing_users_over;
+mod conditions;
 mod cors;
 mod dates;
+mod deleted;
 mod emails;
 mod errors;
 mod front_end;
+mod idempotency;
 mod input;
 mod isolation;
 mod limits;
@@ -19,6 +22,7 @@ mod openapi;
 mod operations;
 mod password;
 mod refresh;
+mod revisions;
 mod search;
 mod security;
 mod sessions;

@@ -51,7 +51,7 @@ async fn three_users(api: &Api, seed: u64) {
         let user = api.user(name).await;
         let (api, ids) = (api.clone(), ids.clone());
         let rng = Rng::with_seed(seed + number);
-        users.push(tokio::spawn(async move { Model { api, user, ids, rng, tasks: Vec::new() }.run().await }));
+        users.push(tokio::spawn(async move { Model::new(api, user, ids, rng).run().await }));
     }
     let mut count = 0;
     for user in users {
@@ -68,19 +68,39 @@ struct Model {
     rng: Rng,
     /// What is there, as it was last answered.
     tasks: Vec<Value>,
+    /// What was deleted and can be restored, the last deleted first.
+    deleted: Vec<Value>,
+    /// The number of changes so far.
+    revision: i64,
+    /// The keys of creates, and the ids of their tasks.
+    keys: Vec<(String, String)>,
 }
 
 impl Model {
+    fn new(api: Api, user: User, ids: Arc<Mutex<Vec<(String, String)>>>, rng: Rng) -> Self {
+        Self { api, user, ids, rng, tasks: Vec::new(), deleted: Vec::new(), revision: 0, keys: Vec::new() }
+    }
+
+    /// Counts a change, and returns its revision.
+    fn next_revision(&mut self) -> Value {
+        self.revision += 1;
+        json!(self.revision)
+    }
+
     /// Tells how many tasks are left.
     async fn run(mut self) -> i64 {
         for step in 0..STEPS {
-            match self.rng.u8(0..20) {
+            match self.rng.u8(0..26) {
                 0..6 => self.create().await,
                 6..9 => self.list().await,
                 9..11 => self.get().await,
                 11..14 => self.update().await,
                 14..16 => self.complete().await,
                 16..18 => self.delete().await,
+                18..20 => self.restore().await,
+                20 => self.list_deleted().await,
+                21 => self.clear_deleted().await,
+                22..24 => self.create_again().await,
                 _ => self.try_what_is_not_there().await,
             }
             if step % 50 == 49 {
@@ -156,18 +176,66 @@ impl Model {
     async fn create(&mut self) {
         let (mut sent, answered) = self.fields();
         sent.entry("title").or_insert(json!("gamma"));
-        let answer = self.api.post("/tasks").by(&self.user).json(&json!(sent)).await;
-        assert_eq!(answer.status, 201, "{answer:?}");
+        let mut call = self.api.post("/tasks").by(&self.user);
+        let key = self.rng.bool().then(|| format!("key-{}", self.revision));
+        if let Some(key) = &key {
+            call = call.header("idempotency-key", key);
+        }
+        let answer = call.json(&json!(sent)).await;
+        assert_eq!((answer.status, answer.header("idempotent-replayed")), (201, ""), "{answer:?}");
         let task = answer.body;
         let mut expected = json!({
             "id": task["id"], "user_id": self.user.id, "title": "gamma", "description": null, "completed": false,
-            "priority": "medium", "tags": null, "due_date": null,
-            "created_at": task["created_at"], "updated_at": task["created_at"],
+            "completed_at": null, "priority": "medium", "tags": null, "due_date": null,
+            "revision": self.next_revision(), "created_at": task["created_at"], "updated_at": task["created_at"],
         });
         expected.as_object_mut().unwrap().extend(answered);
+        if expected["completed"] == true {
+            expected["completed_at"] = expected["created_at"].clone();
+        }
         assert_eq!(task, expected);
+        self.keys.extend(key.map(|key| (key, id(&task).to_owned())));
         self.ids.lock().unwrap().push((self.user.id.clone(), id(&task).to_owned()));
         self.tasks.push(task);
+    }
+
+    /// Sends a create again, whose task may have changed, or be deleted.
+    async fn create_again(&mut self) {
+        let Some((key, id)) = self.rng.choice(&self.keys).cloned() else { return };
+        let call = self.api.post("/tasks").by(&self.user).header("idempotency-key", &key);
+        let answer = call.json(&json!({ "title": "again" })).await;
+        match self.tasks.iter().find(|task| self::id(task) == id) {
+            Some(task) => assert_eq!((answer.status, &answer.body), (201, task)),
+            None => assert_eq!((answer.status, answer.code()), (410, "task_deleted")),
+        }
+    }
+
+    async fn restore(&mut self) {
+        if self.deleted.is_empty() {
+            return;
+        }
+        let mut task = self.deleted.remove(self.rng.usize(..self.deleted.len()));
+        let answer = self.api.post(&format!("{}/restore", path(&task))).by(&self.user).send().await;
+        task["revision"] = self.next_revision();
+        task["updated_at"] = answer.body["updated_at"].clone();
+        assert_eq!((answer.status, &answer.body), (200, &task));
+        self.tasks.push(task);
+    }
+
+    async fn list_deleted(&mut self) {
+        let limit = self.rng.u8(1..=20);
+        let mut listed = self.pages(&format!("/tasks/deleted?limit={limit}")).await;
+        for task in &mut listed {
+            let deleted_at = task.as_object_mut().unwrap().remove("deleted_at");
+            assert!(deleted_at.is_some_and(|at| at.as_str() > task["updated_at"].as_str()), "{task}");
+        }
+        assert_eq!(listed, self.deleted);
+    }
+
+    async fn clear_deleted(&mut self) {
+        let answer = self.api.delete("/tasks/deleted").by(&self.user).send().await;
+        assert_eq!(answer.status, 204, "{answer:?}");
+        self.deleted.clear();
     }
 
     async fn get(&mut self) {
@@ -179,7 +247,19 @@ impl Model {
     async fn update(&mut self) {
         let Some(index) = self.any() else { return };
         let (sent, answered) = self.fields();
-        let answer = self.api.put(&path(&self.tasks[index])).by(&self.user).json(&json!(sent)).await;
+        let tag = format!("\"{}\"", self.tasks[index]["revision"]);
+        let mut call = self.api.put(&path(&self.tasks[index])).by(&self.user);
+        match self.rng.u8(0..4) {
+            0 => call = call.header("if-match", &tag),
+            1 => {
+                call = call.header("if-match", "\"0\"");
+                let answer = call.json(&json!(sent)).await;
+                assert_eq!((answer.status, answer.code()), (412, "changed_meanwhile"), "{answer:?}");
+                return;
+            }
+            _ => {}
+        }
+        let answer = call.json(&json!(sent)).await;
         self.is_changed(index, answer, answered);
     }
 
@@ -202,17 +282,26 @@ impl Model {
         if !changes.is_empty() {
             assert!(timestamp(&answer.body, "updated_at") > timestamp(&expected, "updated_at"), "{answer:?}");
             expected["updated_at"] = answer.body["updated_at"].clone();
+            expected["revision"] = self.next_revision();
         }
+        let was_completed = expected["completed"] == true;
         expected.as_object_mut().unwrap().extend(changes);
+        match (was_completed, expected["completed"] == true) {
+            (false, true) => expected["completed_at"] = expected["updated_at"].clone(),
+            (_, false) => expected["completed_at"] = Value::Null,
+            (true, true) => {}
+        }
         assert_eq!((answer.status, &answer.body), (200, &expected));
         self.tasks[index] = expected;
     }
 
     async fn delete(&mut self) {
         let Some(index) = self.any() else { return };
-        let task = self.tasks.remove(index);
+        let mut task = self.tasks.remove(index);
         let answer = self.api.delete(&path(&task)).by(&self.user).send().await;
         assert_eq!(answer.status, 200, "{answer:?}");
+        task["revision"] = self.next_revision();
+        self.deleted.insert(0, task);
     }
 
     /// Somebody else's, or one that was deleted.
@@ -288,7 +377,15 @@ impl Model {
 
     /// Every page of it.
     async fn answered_list(&self, query: &str) -> Vec<Value> {
-        let mut next = Some(format!("/tasks?{query}"));
+        let first = format!("/tasks?{query}");
+        let tag = format!("\"{}-{}\"", self.user.id, self.revision);
+        let answer = self.api.get(&first).by(&self.user).header("if-none-match", &tag).send().await;
+        assert_eq!((answer.status, answer.header("etag")), (304, tag.as_str()));
+        self.pages(&first).await
+    }
+
+    async fn pages(&self, first: &str) -> Vec<Value> {
+        let mut next = Some(first.to_owned());
         let mut tasks = Vec::new();
         while let Some(path) = next {
             let answer = self.api.get(&path).by(&self.user).send().await;

@@ -35,7 +35,7 @@ async fn a_new_task_has_the_defaults() {
     assert_eq!(task["id"].as_str().unwrap().as_bytes()[14], b'7', "a UUIDv7");
     let expected = json!({
         "id": task["id"], "user_id": ada.id, "title": "Buy milk", "description": null, "completed": false,
-        "priority": "medium", "tags": null, "due_date": null,
+        "completed_at": null, "priority": "medium", "tags": null, "due_date": null, "revision": 1,
         "created_at": task["created_at"], "updated_at": task["updated_at"],
     });
     assert_eq!(*task, expected);
@@ -275,6 +275,10 @@ async fn an_update_changes_what_is_sent_and_nothing_else() {
         expected[field] = value;
         assert!(timestamp(&answer.body, "updated_at") > timestamp(&task, "updated_at"));
         expected["updated_at"] = answer.body["updated_at"].clone();
+        expected["revision"] = json!(task["revision"].as_i64().unwrap() + 1);
+        if expected["completed"] == false {
+            expected["completed_at"] = json!(null);
+        }
         assert_eq!(answer.body, expected);
         assert_eq!(api.get(&path(&task)).by(&ada).send().await.body, expected);
     }

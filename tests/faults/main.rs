@@ -17,6 +17,13 @@ fn sent_again(outcome: Outcome) {
     assert_eq!(outcome.resent, outcome.requests as u64, "{outcome:?}");
 }
 
+/// Asserts the same for a statement after which the task is read, because it was changed the first time.
+#[track_caller]
+fn sent_again_and_read(outcome: Outcome) {
+    let outcome = outcome.assert_all_succeeded();
+    assert_eq!(outcome.resent, 2 * outcome.requests as u64, "{outcome:?}");
+}
+
 #[track_caller]
 fn succeeded_late(outcome: Outcome) {
     let outcome = outcome.assert_all_succeeded();
@@ -210,6 +217,28 @@ async fn a_deletion_whose_answer_is_lost_is_sent_again_and_succeeds() {
 }
 
 #[tokio::test]
+async fn a_create_with_a_key_whose_answer_is_lost_is_sent_again_and_made_once() {
+    sent_again(lost::create_with_key(lost::Way::Plain).await);
+}
+
+#[tokio::test]
+async fn a_restore_whose_answer_is_lost_is_sent_again_and_succeeds() {
+    sent_again_and_read(lost::restore(lost::Way::Plain).await);
+}
+
+#[tokio::test]
+async fn deleted_tasks_whose_answer_is_lost_are_asked_for_or_cleared_again() {
+    sent_again(lost::list_deleted(lost::Way::Plain).await);
+    sent_again(lost::clear(lost::Way::Plain).await);
+}
+
+#[tokio::test]
+async fn a_deletion_or_restore_of_no_task_whose_answer_is_lost_is_404() {
+    refused(lost::delete_nothing(lost::Way::Plain).await);
+    refused(lost::restore_nothing(lost::Way::Plain).await);
+}
+
+#[tokio::test]
 async fn a_sign_up_whose_answer_is_lost_is_sent_again_and_makes_one_user() {
     sent_again(lost::signup(lost::Way::Plain).await);
 }
@@ -278,6 +307,13 @@ async fn a_toggle_whose_answer_is_lost_is_503_and_never_sent_again() {
 }
 
 #[tokio::test]
+async fn a_change_with_a_condition_whose_answer_is_lost_is_503_and_never_sent_again() {
+    sent_once(lost::conditional_update(lost::Way::Plain).await);
+    sent_once(lost::conditional_complete(lost::Way::Plain).await);
+    sent_once(lost::conditional_delete(lost::Way::Plain).await);
+}
+
+#[tokio::test]
 #[ignore = "needs pgbouncer"]
 async fn lost_answers_have_the_same_results_with_pgbouncer() {
     sent_again(lost::list(lost::Way::PgBouncer).await);
@@ -286,6 +322,12 @@ async fn lost_answers_have_the_same_results_with_pgbouncer() {
     sent_again(lost::update(lost::Way::PgBouncer).await);
     sent_again(lost::complete(lost::Way::PgBouncer).await);
     sent_again(lost::delete(lost::Way::PgBouncer).await);
+    sent_again(lost::create_with_key(lost::Way::PgBouncer).await);
+    sent_again_and_read(lost::restore(lost::Way::PgBouncer).await);
+    sent_again(lost::list_deleted(lost::Way::PgBouncer).await);
+    sent_again(lost::clear(lost::Way::PgBouncer).await);
+    refused(lost::delete_nothing(lost::Way::PgBouncer).await);
+    refused(lost::restore_nothing(lost::Way::PgBouncer).await);
     sent_again(lost::signup(lost::Way::PgBouncer).await);
     refused(lost::signup_taken(lost::Way::PgBouncer).await);
     sent_again(lost::login(lost::Way::PgBouncer).await);
@@ -298,6 +340,9 @@ async fn lost_answers_have_the_same_results_with_pgbouncer() {
     sent_again(lost::delete_account(lost::Way::PgBouncer).await);
     sent_again(lost::rename(lost::Way::PgBouncer).await);
     sent_once(lost::toggled(lost::Way::PgBouncer).await);
+    sent_once(lost::conditional_update(lost::Way::PgBouncer).await);
+    sent_once(lost::conditional_complete(lost::Way::PgBouncer).await);
+    sent_once(lost::conditional_delete(lost::Way::PgBouncer).await);
 }
 
 #[tokio::test]
@@ -314,8 +359,8 @@ async fn connections_closed_while_idle_fail_no_request() {
 #[tokio::test]
 async fn requests_answered_2xx_ran_once_after_1000_cuts() {
     let outcome = cuts::mixed_load(1000, lost::Way::Plain).await.assert_no_loss_or_duplicates();
-    // The scenario checks that they are toggles.
-    assert!(outcome.unavailable > 0, "no toggle was ever lost: {outcome:?}");
+    // The scenario checks that they are toggles and conditional changes.
+    assert!(outcome.unavailable > 0, "none was ever lost: {outcome:?}");
     assert!(outcome.resent > 100, "few cuts hit a statement: {outcome:?}");
 }
 

@@ -9,7 +9,7 @@ use std::{
 use fastrand::Rng;
 use futures_util::future::join_all;
 use kit::{Cut, Outcome, PgBouncer, Proxy};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use super::{api, lost::Way, sql, until};
@@ -106,6 +106,7 @@ struct Worker {
 struct Known {
     user: User,
     tasks: BTreeMap<String, Task>,
+    deleted: BTreeMap<String, Task>,
 }
 
 #[derive(Debug)]
@@ -114,6 +115,23 @@ struct Task {
     priority: &'static str,
     /// Unknown after a toggle that was answered 503.
     completed: Option<bool>,
+    /// Unknown after a change that was answered 503.
+    tag: Option<String>,
+    /// The title of a change that was answered 503, which may have been made.
+    perhaps: Option<String>,
+}
+
+impl Task {
+    fn may_have(&self, title: &Value) -> bool {
+        *title == self.title.as_str() || self.perhaps.as_deref().is_some_and(|perhaps| title == perhaps)
+    }
+
+    /// Remembers what the answer to a change shows. A conditional change from before fails from now on.
+    fn is_now(&mut self, answer: &Answer) {
+        assert!(self.may_have(&answer.body["title"]), "{answer:?} is not {self:?}");
+        self.title = answer.body["title"].as_str().unwrap().to_owned();
+        (self.tag, self.perhaps) = (Some(answer.header("etag").to_owned()), None);
+    }
 }
 
 impl Worker {
@@ -135,11 +153,14 @@ impl Worker {
             (10..14, _) => self.create_invalid(which).await,
             (14..30, _) => self.check_list(which).await,
             (30..33, _) => self.touch_anothers(which).await,
-            (33..48, Some(id)) => self.update(which, &id, name).await,
-            (48..55, Some(id)) => self.set(which, &id).await,
-            (55..66, Some(id)) => self.toggle(which, &id).await,
-            (66..74, Some(id)) => self.delete(which, &id).await,
+            (33..42, Some(id)) => self.update(which, &id, name).await,
+            (42..50, Some(id)) => self.update_if_unchanged(which, &id, name).await,
+            (50..55, Some(id)) => self.set(which, &id).await,
+            (55..62, Some(id)) => self.toggle(which, &id).await,
+            (62..70, Some(id)) => self.delete(which, &id).await,
+            (70..76, _) => self.restore(which).await,
             (_, Some(id)) if self.users[which].tasks.len() == MOST_TASKS => self.delete(which, &id).await,
+            (76..88, _) => self.create_with_key(which, name).await,
             _ => self.create(which, name).await,
         }
     }
@@ -162,7 +183,7 @@ impl Worker {
         let call = self.api.post("/auth/signup");
         let body = json!({ "email": email, "password": PASSWORD });
         let answer = self.expect(201, 2, call.json(&body)).await;
-        self.users.push(Known { user: User::new(&answer), tasks: BTreeMap::new() });
+        self.users.push(Known { user: User::new(&answer), tasks: BTreeMap::new(), deleted: BTreeMap::new() });
     }
 
     async fn sign_up_again(&mut self, which: usize) {
@@ -182,9 +203,63 @@ impl Worker {
         let call = self.api.post("/tasks").by(&self.users[which].user);
         let body = json!({ "title": title, "priority": priority });
         let answer = self.expect(201, 1, call.json(&body)).await;
+        self.is_created(which, title, priority, &answer);
+    }
+
+    /// Sends a create until it is answered, and once more: one task.
+    async fn create_with_key(&mut self, which: usize, title: String) {
+        let create = |worker: &Self, title: &str| {
+            let call = worker.api.post("/tasks").by(&worker.users[which].user);
+            let body = json!({ "title": title, "priority": "low" });
+            call.header("idempotency-key", &title.replace("again ", "")).with_json(&body)
+        };
+        let call = create(self, &title);
+        let first = self.expect(201, 1, call.send()).await;
+        let call = create(self, &format!("again {title}"));
+        let again = self.expect(201, 1, call.send()).await;
+        assert_eq!((&again.body, again.header("idempotent-replayed")), (&first.body, "true"));
+        self.is_created(which, title, "low", &again);
+    }
+
+    fn is_created(&mut self, which: usize, title: String, priority: &'static str, answer: &Answer) {
+        assert_eq!(answer.body["title"], title.as_str());
         let id = answer.body["id"].as_str().unwrap().to_owned();
-        let known = &mut self.users[which].tasks;
-        known.insert(id, Task { title, priority, completed: Some(false) });
+        let tag = Some(answer.header("etag").to_owned());
+        let task = Task { title, priority, completed: Some(false), tag, perhaps: None };
+        self.users[which].tasks.insert(id, task);
+    }
+
+    /// Changes a task that the worker knows to be unchanged, or one that it knows to be changed.
+    async fn update_if_unchanged(&mut self, which: usize, id: &str, title: String) {
+        let Some(tag) = self.users[which].tasks[id].tag.clone() else { return };
+        let is_current = self.rng.u8(..4) > 0;
+        let sent = if is_current { tag.as_str() } else { "\"0\"" };
+        let call = self.api.put(&format!("/tasks/{id}")).by(&self.users[which].user).header("if-match", sent);
+        self.statements += 1;
+        let answer = self.outcome.answer(call.json(&json!({ "title": title }))).await;
+        let task = self.users[which].tasks.get_mut(id).unwrap();
+        match answer.status {
+            200 if is_current => {
+                (task.title, task.perhaps) = (title, None);
+                task.is_now(&answer);
+            }
+            412 if !is_current => {}
+            503 => (task.tag, task.perhaps) = (None, is_current.then_some(title)),
+            _ => panic!("{answer:?} for {sent}: {task:?}"),
+        }
+    }
+
+    async fn restore(&mut self, which: usize) {
+        if self.users[which].tasks.len() >= MOST_TASKS {
+            return;
+        }
+        let Some(id) = self.users[which].deleted.keys().next().cloned() else { return };
+        let call = self.api.post(&format!("/tasks/{id}/restore")).by(&self.users[which].user);
+        let answer = self.expect(200, 1, call.send()).await;
+        let user = &mut self.users[which];
+        let mut task = user.deleted.remove(&id).unwrap();
+        task.is_now(&answer);
+        user.tasks.insert(id, task);
     }
 
     async fn create_invalid(&mut self, which: usize) {
@@ -199,10 +274,7 @@ impl Worker {
         let user = &self.users[which].user;
         if self.rng.bool() {
             let call = self.api.delete(&path).by(user);
-            self.statements += 1;
-            let answer = self.outcome.answer(call.send()).await;
-            // A deletion that was sent again and finds nothing is answered 200. The other user's task remains.
-            assert!(matches!(answer.status, 404 | 200), "{answer:?}");
+            self.expect(404, 1, call.send()).await;
         } else {
             let call = self.api.put(&path).by(user);
             self.expect(404, 1, call.json(&json!({ "title": "refused" }))).await;
@@ -214,9 +286,9 @@ impl Worker {
         let call = self.api.put(&format!("/tasks/{id}")).by(&self.users[which].user);
         let body = json!({ "title": title, "priority": priority });
         let answer = self.expect(200, 1, call.json(&body)).await;
-        assert_eq!(answer.body["title"], title.as_str());
         let task = self.users[which].tasks.get_mut(id).unwrap();
-        (task.title, task.priority) = (title, priority);
+        (task.title, task.priority, task.perhaps) = (title, priority, None);
+        task.is_now(&answer);
     }
 
     async fn set(&mut self, which: usize, id: &str) {
@@ -227,6 +299,7 @@ impl Worker {
         let task = self.users[which].tasks.get_mut(id).unwrap();
         // It stays unknown after a lost toggle, which may still run.
         task.completed = task.completed.and(Some(completed));
+        task.is_now(&answer);
     }
 
     async fn toggle(&mut self, which: usize, id: &str) {
@@ -234,8 +307,10 @@ impl Worker {
         self.statements += 1;
         let answer = self.outcome.answer(call.send()).await;
         let task = self.users[which].tasks.get_mut(id).unwrap();
+        task.tag = None;
         task.completed = match answer.status {
             200 => {
+                task.is_now(&answer);
                 let completed = answer.body["completed"].as_bool().unwrap();
                 assert!(
                     task.completed.is_none_or(|before| completed != before),
@@ -251,7 +326,8 @@ impl Worker {
     async fn delete(&mut self, which: usize, id: &str) {
         let call = self.api.delete(&format!("/tasks/{id}")).by(&self.users[which].user);
         self.expect(200, 1, call.send()).await;
-        self.users[which].tasks.remove(id);
+        let user = &mut self.users[which];
+        user.deleted.extend(user.tasks.remove_entry(id));
     }
 
     async fn check_list(&mut self, which: usize) {
@@ -262,7 +338,7 @@ impl Worker {
         assert_eq!(listed.len(), known.len(), "{listed:#?} instead of {known:#?}");
         for task in listed {
             let same = known.get(task["id"].as_str().unwrap()).is_some_and(|known| {
-                task["title"] == known.title.as_str()
+                known.may_have(&task["title"])
                     && task["priority"] == known.priority
                     && known.completed.is_none_or(|completed| task["completed"] == completed)
             });
@@ -290,13 +366,19 @@ async fn compare(database: &str, workers: &[Worker], outcome: &mut Outcome) {
     // The key includes the name that the worker chose, because a duplicate row would have another id.
     let mut users = rows("SELECT email || id FROM users").await;
     let mut tasks = rows("SELECT title || id FROM tasks").await;
+    let mut deleted = rows("SELECT id::text FROM deleted_tasks").await;
     for known in workers.iter().flat_map(|worker| &worker.users) {
         outcome.record_writes(users.remove(&format!("{}{}", known.user.email, known.user.id)).unwrap_or(0));
         for (id, task) in &known.tasks {
-            outcome.record_writes(tasks.remove(&format!("{}{id}", task.title)).unwrap_or(0));
+            let titles = [Some(&task.title), task.perhaps.as_ref()].into_iter().flatten();
+            let times = titles.filter_map(|title| tasks.remove(&format!("{title}{id}"))).sum();
+            outcome.record_writes(times);
+        }
+        for id in known.deleted.keys() {
+            outcome.record_writes(deleted.remove(id).unwrap_or(0));
         }
     }
     // The remaining rows are duplicates, or belong to requests that were not answered 2xx.
-    outcome.duplicated += users.len() + tasks.len();
-    assert!(users.is_empty() && tasks.is_empty(), "unexpected rows: {users:?} and {tasks:?}");
+    outcome.duplicated += users.len() + tasks.len() + deleted.len();
+    assert_eq!(outcome.duplicated, 0, "unexpected rows: {users:?}, {tasks:?} and {deleted:?}");
 }

@@ -76,6 +76,12 @@ impl Losing {
         self.world.api.task(&self.world.ada, &json!({ "title": format!("task {}", self.round) })).await
     }
 
+    async fn deleted_task(&self) -> Value {
+        let task = self.task().await;
+        self.world.api.delete(&path(&task)).by(&self.world.ada).send().await;
+        task
+    }
+
     /// Makes a user of this round.
     async fn grace(&self) -> User {
         self.world.api.user(&format!("grace{}", self.round)).await
@@ -173,13 +179,174 @@ pub async fn delete(way: Way) -> Outcome {
             Losing::task,
             async |world, task| world.api.delete(&path(task)).by(&world.ada).send().await,
             async |losing, task, _| {
-                1 - losing.count(&format!("tasks WHERE id = {}", quoted(&task["id"]))).await
+                let id = quoted(&task["id"]);
+                assert_eq!(losing.count(&format!("tasks WHERE id = {id}")).await, 0);
+                losing.count(&format!("deleted_tasks WHERE id = {id}")).await
             },
         )
         .await
 }
 
-/// A toggle is the only request that must not be sent again. It is answered 503.
+pub async fn create_with_key(way: Way) -> Outcome {
+    Losing::new("POST /tasks with Idempotency-Key", way)
+        .await
+        .each(
+            1,
+            async |losing| losing.round.to_string(),
+            async |world, key| {
+                let call = world.api.post("/tasks").by(&world.ada).header("idempotency-key", key);
+                call.json(&json!({ "title": key })).await
+            },
+            async |losing, key, answer| {
+                let world = &losing.world;
+                let call = world.api.post("/tasks").by(&world.ada).header("idempotency-key", key);
+                let again = call.json(&json!({ "title": "another" })).await;
+                assert_eq!((again.status, &again.body), (201, &answer.body));
+                losing.count(&format!("tasks WHERE title = '{key}'")).await
+            },
+        )
+        .await
+}
+
+pub async fn restore(way: Way) -> Outcome {
+    Losing::new("POST /tasks/{id}/restore", way)
+        .await
+        .each(
+            1,
+            Losing::deleted_task,
+            async |world, task| {
+                world.api.post(&format!("{}/restore", path(task))).by(&world.ada).send().await
+            },
+            async |losing, task, answer| {
+                assert_eq!(answer.body["title"], task["title"]);
+                let id = quoted(&task["id"]);
+                assert_eq!(losing.count(&format!("deleted_tasks WHERE id = {id}")).await, 0);
+                losing.count(&format!("tasks WHERE id = {id}")).await
+            },
+        )
+        .await
+}
+
+pub async fn list_deleted(way: Way) -> Outcome {
+    Losing::new("GET /tasks/deleted", way)
+        .await
+        .each(
+            1,
+            Losing::deleted_task,
+            async |world, _| world.api.get("/tasks/deleted").by(&world.ada).send().await,
+            async |losing, task, answer| {
+                let tasks = answer.body.as_array().unwrap();
+                assert_eq!(tasks.len(), losing.round);
+                tasks.iter().filter(|listed| listed["id"] == task["id"]).count() as i64
+            },
+        )
+        .await
+}
+
+pub async fn clear(way: Way) -> Outcome {
+    Losing::new("DELETE /tasks/deleted", way)
+        .await
+        .each(
+            1,
+            Losing::deleted_task,
+            async |world, _| world.api.delete("/tasks/deleted").by(&world.ada).send().await,
+            async |losing, task, _| {
+                losing
+                    .count(&format!("deleted_tasks WHERE id = {} AND title IS NULL", quoted(&task["id"])))
+                    .await
+            },
+        )
+        .await
+}
+
+/// A deletion of what is not there is not told as carried out, though its statement was sent again.
+pub async fn delete_nothing(way: Way) -> Outcome {
+    Losing::new("DELETE /tasks/{id} of no task", way)
+        .await
+        .each(
+            1,
+            Losing::grace,
+            async |world, grace| {
+                world.api.delete(&format!("/tasks/{}", grace.id)).by(&world.ada).send().await
+            },
+            async |_, _, answer| i64::from(answer.code() == "task_not_found"),
+        )
+        .await
+}
+
+pub async fn restore_nothing(way: Way) -> Outcome {
+    Losing::new("POST /tasks/{id}/restore of no task", way)
+        .await
+        .each(
+            1,
+            Losing::grace,
+            async |world, grace| {
+                world.api.post(&format!("/tasks/{}/restore", grace.id)).by(&world.ada).send().await
+            },
+            async |_, _, answer| i64::from(answer.code() == "task_not_found"),
+        )
+        .await
+}
+
+/// A change with If-Match, sent again, would be refused after it was carried out. It is answered 503.
+pub async fn conditional_update(way: Way) -> Outcome {
+    Losing::new("PUT /tasks/{id} with If-Match", way)
+        .await
+        .each(
+            1,
+            Losing::task,
+            async |world, task| {
+                let call = world.api.put(&path(task)).by(&world.ada).header("if-match", &tag(task));
+                call.json(&json!({ "title": "changed" })).await
+            },
+            async |losing, task, answer| {
+                assert_eq!(answer.code(), "outcome_unknown");
+                losing.count(&format!("tasks WHERE id = {} AND title = 'changed'", quoted(&task["id"]))).await
+            },
+        )
+        .await
+}
+
+pub async fn conditional_complete(way: Way) -> Outcome {
+    Losing::new("PATCH /tasks/{id}/complete with If-Match", way)
+        .await
+        .each(
+            1,
+            Losing::task,
+            async |world, task| {
+                let call = toggle(&world.api, &world.ada, task).header("if-match", &tag(task));
+                call.json(&json!({ "completed": true })).await
+            },
+            async |losing, task, answer| {
+                assert_eq!(answer.code(), "outcome_unknown");
+                losing.count(&format!("tasks WHERE id = {} AND completed", quoted(&task["id"]))).await
+            },
+        )
+        .await
+}
+
+pub async fn conditional_delete(way: Way) -> Outcome {
+    Losing::new("DELETE /tasks/{id} with If-Match", way)
+        .await
+        .each(
+            1,
+            Losing::task,
+            async |world, task| {
+                world.api.delete(&path(task)).by(&world.ada).header("if-match", &tag(task)).send().await
+            },
+            async |losing, task, answer| {
+                assert_eq!(answer.code(), "outcome_unknown");
+                losing.count(&format!("deleted_tasks WHERE id = {}", quoted(&task["id"]))).await
+            },
+        )
+        .await
+}
+
+fn tag(task: &Value) -> String {
+    format!("\"{}\"", task["revision"])
+}
+
+/// A second toggle would undo the first. It is answered 503.
 pub async fn toggled(way: Way) -> Outcome {
     Losing::new("PATCH /tasks/{id}/complete, a toggle", way)
         .await

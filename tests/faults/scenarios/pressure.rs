@@ -200,7 +200,28 @@ pub async fn round_trips(way: impl AsyncFnOnce(&str) -> Proxy) -> Vec<(&'static 
     note("GET /tasks/{id}", api.get(&path(&task)).by(ada).send().await.status, 200);
     note("PUT /tasks/{id}", api.put(&path(&task)).by(ada).json(&json!({ "title": "z" })).await.status, 200);
     note("PATCH /tasks/{id}/complete", super::toggle(api, ada, &task).send().await.status, 200);
+    let keyed =
+        || api.post("/tasks").by(ada).header("idempotency-key", "k").with_json(&json!({ "title": "k" }));
+    note("POST /tasks with a key", keyed().send().await.status, 201);
+    note("POST /tasks with a key, again", keyed().send().await.status, 201);
+    let not_modified = api.get("/tasks").by(ada).header("if-none-match", "*").send().await;
+    note("GET /tasks with If-None-Match", not_modified.status, 304);
+    let conditional = || api.put(&path(&task)).by(ada).with_json(&json!({ "title": "z" }));
+    let tag = conditional().send().await.header("etag").to_owned();
+    note("PUT /tasks/{id} again", 200, 200);
+    note("PUT /tasks/{id} with If-Match", conditional().header("if-match", &tag).send().await.status, 200);
+    note(
+        "PUT /tasks/{id} with If-Match, again",
+        conditional().header("if-match", &tag).send().await.status,
+        412,
+    );
     note("DELETE /tasks/{id}", api.delete(&path(&task)).by(ada).send().await.status, 200);
+    note("DELETE /tasks/{id}, again", api.delete(&path(&task)).by(ada).send().await.status, 404);
+    note("GET /tasks/deleted", api.get("/tasks/deleted").by(ada).send().await.status, 200);
+    let restore = || api.post(&format!("{}/restore", path(&task))).by(ada);
+    note("POST /tasks/{id}/restore", restore().send().await.status, 200);
+    note("POST /tasks/{id}/restore, again", restore().send().await.status, 404);
+    note("DELETE /tasks/deleted", api.delete("/tasks/deleted").by(ada).send().await.status, 204);
     note("GET /auth/me", api.get("/auth/me").by(ada).send().await.status, 200);
     note("PATCH /auth/me", api.patch("/auth/me").by(ada).json(&json!({ "username": "a" })).await.status, 200);
     let refresh = json!({ "refresh_token": ada.refresh_token });
