@@ -5,7 +5,7 @@ use std::future::poll_fn;
 use serde_json::json;
 use tokio_postgres::{AsyncMessage, Client, NoTls, error::SqlState};
 
-use kit::{Api, PASSWORD};
+use kit::{Api, PASSWORD, User};
 
 const OPERATIONS: &str = include_str!("../../docs/operations.md");
 
@@ -42,6 +42,7 @@ async fn the_functions_role_can_do_what_they_do_and_nothing_else_and_another_can
         "ALTER TABLE tasks ADD mine int",
         "DROP TABLE tasks",
         "TRUNCATE tasks",
+        "TRUNCATE deleted_tasks",
         "UPDATE users SET email = 'x'",
         "UPDATE users SET created_at = now()",
         "SELECT FROM refinery_schema_history",
@@ -82,6 +83,14 @@ async fn everything_works(api: &Api) {
     assert_eq!(api.put(&path).by(&user).json(&json!({ "priority": "high" })).await.status, 200);
     assert_eq!(api.patch(&format!("{path}/complete")).by(&user).send().await.status, 200);
     assert_eq!(api.delete(&path).by(&user).send().await.status, 200);
+    assert_eq!(api.get("/tasks/deleted").by(&user).send().await.status, 200);
+    assert_eq!(api.post(&format!("{path}/restore")).by(&user).send().await.status, 200);
+    assert_eq!(api.delete(&path).by(&user).send().await.status, 200);
+    api.sql().await.batch_execute("UPDATE deleted_tasks SET expires_at = now()").await.unwrap();
+    // It removes the expired task.
+    assert_eq!(api.delete(&path).by(&user).send().await.status, 404);
+    assert_eq!(api.count("deleted_tasks").await, 0);
+    assert_eq!(api.delete("/tasks/deleted").by(&user).send().await.status, 204);
     assert_eq!(api.post("/auth/logout").by(&user).send().await.status, 204);
 }
 
@@ -117,4 +126,79 @@ async fn after_another_icu_the_index_of_titles_is_made_anew_and_the_warning_ends
         as_owner.batch_execute(statement).await.unwrap();
     }
     assert!(warnings_of_sorting_titles(&owner).await.is_empty());
+}
+
+/// Reads the path and returns its tag.
+async fn tag(api: &Api, user: &User, path: &str) -> String {
+    api.get(path).by(user).send().await.header("etag").to_owned()
+}
+
+/// True if the path still has this tag.
+async fn is_unchanged(api: &Api, user: &User, path: &str, tag: &str) -> bool {
+    api.get(path).by(user).header("if-none-match", tag).send().await.status == 304
+}
+
+#[tokio::test]
+async fn after_a_restore_no_tag_of_the_lost_time_is_good_and_those_of_unchanged_tasks_are() {
+    let api = Api::new(dev::api).await;
+    let mut ada = api.user("ada").await;
+    let mut paths = Vec::new();
+    for title in ["unchanged", "changed"] {
+        let task = api.task(&ada, &json!({ "title": title })).await;
+        paths.push(format!("/tasks/{}", task["id"].as_str().unwrap()));
+    }
+    let [unchanged, changed] = &paths[..] else { unreachable!() };
+    let tag_of_unchanged = tag(&api, &ada, unchanged).await;
+    let owner = api.sql().await;
+    let backup = "CREATE TEMP TABLE backup AS SELECT t.id, t.title, t.revision, u.revision AS of_user \
+                  FROM tasks t JOIN users u ON u.id = t.user_id";
+    owner.batch_execute(backup).await.unwrap();
+
+    let mut lost = Vec::new();
+    for n in 0..3 {
+        api.put(changed).by(&ada).json(&json!({ "title": format!("lost {n}") })).await;
+        lost.push((tag(&api, &ada, "/tasks").await, tag(&api, &ada, changed).await));
+    }
+
+    let restore = "UPDATE tasks SET title = b.title, revision = b.revision FROM backup b WHERE b.id = tasks.id; \
+                   UPDATE users SET revision = of_user FROM backup";
+    owner.batch_execute(restore).await.unwrap();
+    owner.batch_execute(sql("DELETE FROM sessions")).await.unwrap();
+    assert_eq!(api.get("/tasks").by(&ada).send().await.status, 401);
+    let credentials = json!({ "email": ada.email, "password": PASSWORD });
+    ada = User::new(&api.post("/auth/login").json(&credentials).await);
+
+    for n in 0..4 {
+        for (tag_of_list, tag_of_task) in &lost {
+            assert!(
+                !is_unchanged(&api, &ada, "/tasks", tag_of_list).await,
+                "{tag_of_list} after {n} changes"
+            );
+            assert!(!is_unchanged(&api, &ada, changed, tag_of_task).await, "{tag_of_task} after {n} changes");
+            let change = json!({ "title": "from the lost time" });
+            let answer = api.put(changed).by(&ada).header("if-match", tag_of_task).json(&change).await;
+            assert_eq!(answer.code(), "changed_meanwhile");
+        }
+        assert!(is_unchanged(&api, &ada, unchanged, &tag_of_unchanged).await);
+        let change = json!({ "title": format!("new {n}") });
+        assert_eq!(api.put(changed).by(&ada).json(&change).await.status, 200);
+    }
+}
+
+#[tokio::test]
+async fn after_tasks_were_written_by_hand_no_tag_from_before_is_good() {
+    let api = Api::new(dev::api).await;
+    let ada = api.user("ada").await;
+    let task = api.task(&ada, &json!({ "title": "Buy milk" })).await;
+    let paths = ["/tasks", &format!("/tasks/{}", task["id"].as_str().unwrap())];
+    let mut tags = Vec::new();
+    for path in paths {
+        tags.push(tag(&api, &ada, path).await);
+    }
+    let owner = api.sql().await;
+    owner.batch_execute("UPDATE tasks SET title = 'Buy oat milk'").await.unwrap();
+    owner.batch_execute(sql("UPDATE tasks SET revision")).await.unwrap();
+    for (path, tag) in paths.iter().zip(&tags) {
+        assert!(!is_unchanged(&api, &ada, path, tag).await, "{path}");
+    }
 }
