@@ -26,6 +26,9 @@ use crate::{
     with_middleware,
 };
 
+/// A function's `router`. A pointer, so that all that runs it is compiled once, in this crate.
+type Build = fn(&Config, Db) -> Result<Router, config::Error>;
+
 /// Runs a function under the Lambda Runtime API until Lambda ends the process.
 ///
 /// `secrets` are the variables that may come from SSM Parameter Store. `build` makes the function's routes from the
@@ -36,7 +39,7 @@ use crate::{
 /// [Managed Instances][lmi].
 ///
 /// [lmi]: https://docs.aws.amazon.com/lambda/latest/dg/lambda-managed-instances.html
-pub fn run(secrets: &[&str], build: impl FnOnce(&Config, Db) -> Result<Router, config::Error>) -> ExitCode {
+pub fn run(secrets: &[&str], build: Build) -> ExitCode {
     serve(async |config| init(config, secrets, build).await)
 }
 
@@ -98,11 +101,7 @@ fn tokio_runtime(config: &Config) -> Result<Runtime, config::Error> {
 }
 
 /// Makes the routes, and connects to the database from the moment its URL is known.
-async fn init(
-    mut config: Config,
-    secrets: &[&str],
-    build: impl FnOnce(&Config, Db) -> Result<Router, config::Error>,
-) -> Result<Router, config::Error> {
+async fn init(mut config: Config, secrets: &[&str], build: Build) -> Result<Router, config::Error> {
     let connect = |config: &Config| {
         let db = Db::new(config)?;
         let connecting = db.clone();

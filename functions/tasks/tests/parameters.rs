@@ -130,7 +130,7 @@ async fn ssm_is_not_asked_if_the_environment_has_everything() {
         ("SSM_PARAMETER_PATH", "/todo/test"),
         ("AWS_ENDPOINT_URL_SSM", endpoint.as_str()),
         ("DATABASE_URL", url.as_str()),
-        ("DATABASE_CA", include_str!("../../../shared/src/amazon-root-certificates.pem")),
+        ("DATABASE_CA", include_str!("../../../shared/ssm/src/amazon-root-certificates.pem")),
         ("JWT_SECRET", shared::jwt::DEMO_SECRET),
         ("JWT_SECRET_PREVIOUS", shared::jwt::DEMO_SECRET),
     ];
