@@ -6,6 +6,12 @@
 // it counts as stolen, and the session ends. The session also ends when the user signs out, ends it on another device,
 // changes the password or does not refresh it for 30 days, and after 90 days in any case. A refresh then answers
 // `invalid_refresh_token`. Nothing else signs the user out.
+//
+// Several devices of a user change the same tasks. Each answer has a tag, `ETag`, and each task its own as `revision`:
+// - With the tag of the list that it has, a client gets the list again only if a task has changed (`If-None-Match`).
+// - With the revision that the user saw, a change is refused with 412 `changed_meanwhile` if the task has changed since
+//   (`If-Match`). If an answer was lost, that may be the client's own change: read the task before you try again.
+// - With a key of its own, a new task can be sent again when an answer was lost (`Idempotency-Key`). It stays one task.
 
 /** The key of the session in localStorage, where all tabs share it and every script of the page's origin can read it. */
 const KEY = 'todo-session';
@@ -16,8 +22,6 @@ const TIMEOUT = 10_000;
 const PAUSES = [500, 2000];
 /** Other tabs read what a tab has written to localStorage after this time at the latest, in milliseconds. */
 const SPREADING = 200;
-
-const OUTCOME_UNKNOWN = 'The server did not answer: the change may have been made. Please look before you try again.';
 
 /** Why a request has no better answer; `message` is a sentence, or several, to be shown as it is. */
 export class ApiError extends Error {
@@ -100,10 +104,9 @@ export function createApi(baseUrl, { onSignedOut = () => {}, onOtherTab = () => 
     }
   }
 
-  /** Sends a request as it is. `doubles` is true if the request does more when it is sent twice. */
-  async function send(method, path, { body, token, signal, keepalive, doubles = false } = {}) {
-    const isOffline = navigator.onLine === false;
-    const headers = {};
+  /** Sends a request as it is. */
+  async function send(method, path, { body, token, signal, keepalive, conditions } = {}) {
+    const headers = { ...conditions };
     if (token) headers.Authorization = `Bearer ${token}`;
     if (body) headers['Content-Type'] = 'application/json';
     let response, text;
@@ -112,11 +115,11 @@ export function createApi(baseUrl, { onSignedOut = () => {}, onOtherTab = () => 
       text = await response.text();
     } catch (error) {
       if (signal?.aborted && error.name !== 'TimeoutError') throw error;
-      if (doubles && !isOffline) throw new ApiError(OUTCOME_UNKNOWN, { code: 'outcome_unknown' });
       throw new ApiError('The server cannot be reached. Check your connection and try again.');
     }
     const answer = { headers: response.headers, body: parse(text) };
-    if (response.ok && (answer.body || response.status === 204)) return answer;
+    const isEmpty = response.status === 204 || response.status === 304;
+    if (isEmpty || (response.ok && answer.body)) return answer;
     throw errorOf(response, answer.body ?? {});
   }
 
@@ -144,9 +147,10 @@ export function createApi(baseUrl, { onSignedOut = () => {}, onOtherTab = () => 
 
   async function page(path, options) {
     const { body: tasks, headers } = await request('GET', path, options);
+    if (!tasks) return null;
     // Of the link only the query is new. The rest may lack what a proxy has before the path.
     const query = headers.get('Link')?.match(/<[^>?]*(\?[^>]*)>;\s*rel="?next"?/)?.[1];
-    return { tasks, next: query ? `/tasks${query}` : null };
+    return { tasks, next: query ? `/tasks${query}` : null, etag: headers.get('ETag') };
   }
 
   return {
@@ -166,19 +170,41 @@ export function createApi(baseUrl, { onSignedOut = () => {}, onOtherTab = () => 
     },
     me: (options) => bodyOf('GET', '/auth/me', options),
 
-    /** A page of `filters.limit` tasks, and the `next` one for {@link nextPage}. A filter that is empty is none. */
-    listTasks(filters = {}, options) {
+    /**
+     * Returns a page of `filters.limit` tasks, its `etag`, and the `next` page for {@link nextPage}. A filter that is
+     * empty is none. With the `etag` of the same list, returns null if no task of the user has changed since.
+     */
+    listTasks(filters = {}, { etag, ...options } = {}) {
       const set = Object.entries(filters).filter(([, value]) => value !== '' && value != null);
-      return page(`/tasks?${new URLSearchParams(set)}`, options);
+      const conditions = etag && { 'If-None-Match': etag };
+      return page(`/tasks?${new URLSearchParams(set)}`, { ...options, conditions });
     },
     nextPage: page,
-    createTask: (task) => bodyOf('POST', '/tasks', { body: task, doubles: true }),
-    /** Changes the fields that are sent; `null` or an empty string clears one. */
-    updateTask: (id, changes) => bodyOf('PUT', `/tasks/${id}`, { body: changes }),
+    readTask: (id) => bodyOf('GET', `/tasks/${id}`),
+    /**
+     * Creates a task, once for each key of {@link newKey}. Sent again with the same key, it is the task as it is now,
+     * whatever else is sent: `replayed` is then true. If the task was deleted since, it is 410 `task_deleted`.
+     */
+    async createTask(task, key = newKey()) {
+      const { body, headers } = await request('POST', '/tasks', { body: task, conditions: { 'Idempotency-Key': key } });
+      return { task: body, replayed: headers.has('Idempotent-Replayed') };
+    },
+    /** Changes the fields that are sent; `null` or an empty string clears one. Without a revision, in any case. */
+    updateTask: (id, changes, revision) => (
+      bodyOf('PUT', `/tasks/${id}`, { body: changes, conditions: ifMatch(revision) })
+    ),
+    /** Needs no revision: it means the same whatever else has changed. */
     completeTask: (id, completed) => bodyOf('PATCH', `/tasks/${id}/complete`, { body: { completed } }),
-    deleteTask: (id) => bodyOf('DELETE', `/tasks/${id}`),
+    deleteTask: (id, revision) => bodyOf('DELETE', `/tasks/${id}`, { conditions: ifMatch(revision) }),
+    /** Brings a deleted task back. 404 `task_not_found` if it is no longer kept, or not deleted. */
+    restoreTask: (id) => bodyOf('POST', `/tasks/${id}/restore`),
   };
 }
+
+/** Makes the key of a new task. Keep it with the task until it is answered. Without HTTPS there is no `randomUUID`. */
+export const newKey = () => crypto.randomUUID?.() ?? crypto.getRandomValues(new Uint32Array(4)).join('-');
+
+const ifMatch = (revision) => (revision === undefined ? {} : { 'If-Match': `"${revision}"` });
 
 /**
  * Returns the result of `use`, or undefined where the browser forbids localStorage. A session then lasts as long as the

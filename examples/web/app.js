@@ -1,13 +1,14 @@
 // The page: three views (sign in, sign up, the board with the tasks) and two dialogs, all of them in index.html.
 
+import { hideAlert, showAlert } from './alert.js';
 import { API_URL, api } from './client.js';
 import { $, $$ } from './dom.js';
 import { filters } from './filters.js';
 import { clearFieldErrors, onSingleSubmit, report } from './forms.js';
 import { clearList, load, showUser } from './list.js';
-import { hideAlert, showAlert, toast } from './messages.js';
 import * as outbox from './outbox.js';
 import { closeDialogs } from './tasks.js';
+import { clearToasts, toast } from './toasts.js';
 
 const [signIn, signUp, board] = $$('.view');
 
@@ -38,6 +39,7 @@ function leave() {
     clearFieldErrors(form);
   }
   clearList();
+  clearToasts();
   show(signIn);
 }
 

@@ -13,15 +13,20 @@ function clockAt(instant) {
   return `${day.join('-')}T${time.join(':')}`;
 }
 
+/** Returns the values of a form for a task. */
+export function valuesOfTask({ title, description, priority, tags, due_date }) {
+  return { title, description: description ?? '', priority, tags: tags ?? '', ...fieldsOf(due_date) };
+}
+
 /** Returns the values of a form's fields for a due date, which may be null. An instant is in the reader's zone. */
-export function fieldsOf(due) {
+function fieldsOf(due) {
   const due_original = due ?? '';
   const [due_date, time = ''] = (isInstant(due_original) ? clockAt(new Date(due)) : due_original).split('T');
   // Seconds are shown if there are any.
   return { due_date, due_time: time.replace(/^(..:..):00$/, '$1'), due_original };
 }
 
-/** Returns the values of a form with their due date as the API takes it. */
+/** Returns the values of a form with their due date as the API answers it. */
 export function taskOf({ due_date, due_time, due_original, ...others }) {
   return { ...others, due_date: join(due_date, due_time, due_original) };
 }
@@ -34,10 +39,11 @@ function join(day, time, original) {
   const before = fieldsOf(original);
   if (day === before.due_date && time === before.due_time) return original;
   if (!time) return day;
-  const clock = `${day}T${time}`;
+  const clock = `${day}T${time.length === 5 ? `${time}:00` : time}`;
   const instant = new Date(clock);
   // The server says what is wrong with a day that does not exist here.
-  return isInstant(original) && !Number.isNaN(instant.getTime()) ? instant.toISOString() : clock;
+  if (!isInstant(original) || Number.isNaN(instant.getTime())) return clock;
+  return instant.toISOString().replace(/\.\d+/, '');
 }
 
 /** Returns a due date in the reader's language, and an instant in the reader's zone. */

@@ -19,7 +19,7 @@ export function isFiltered() {
 export function filterByTag(tag) {
   filters.elements.tag.value = tag;
   filters.requestSubmit();
-  (hasRoom.matches ? $('#clear-filters') : $('#active-filters [name=tag]')).focus();
+  (hasRoom.matches ? $('#clear-filters') : $('#active-filters [data-filter=tag]')).focus();
 }
 
 /** Shows a button for each active filter, which clears it. On a phone the filters themselves are folded away. */
@@ -33,7 +33,8 @@ function createButton(control) {
   const button = document.createElement('button');
   button.type = 'button';
   button.className = 'tag';
-  button.name = control.name;
+  // With a name, it would be a control of the form beside the filter itself.
+  button.dataset.filter = control.name;
   button.textContent = `${text} ×`;
   button.ariaLabel = `Clear the filter ${control.ariaLabel}: ${text}`;
   button.addEventListener('click', () => {

@@ -1,8 +1,8 @@
 // Forms: their values, their errors, and what happens when they are submitted.
 
+import { hideAlert, showAlert } from './alert.js';
 import { ApiError } from './api.js';
 import { $, $$, focusIsLost } from './dom.js';
-import { hideAlert, showAlert } from './messages.js';
 
 for (const place of $$('.details')) place.append($('#details-template').content.cloneNode(true));
 

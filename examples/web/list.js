@@ -1,5 +1,6 @@
 // The list of tasks: asking for it, and drawing it.
 
+import { hideAlert, setStandingAlert } from './alert.js';
 import { ApiError } from './api.js';
 import { ended } from './changes.js';
 import { api } from './client.js';
@@ -7,9 +8,12 @@ import { $, $$, focusIsLost } from './dom.js';
 import { isOverdue, textOf } from './due.js';
 import { filters, isFiltered, showActiveFilters } from './filters.js';
 import { run, valuesOf } from './forms.js';
-import { hideAlert, setStandingAlert } from './messages.js';
 
 const PAGE_SIZE = 50;
+/** The server's limit. */
+const MAX_PAGE_SIZE = 200;
+/** A look at the window within this time of the last request is no new one, in milliseconds. */
+const LOOK = 1000;
 
 export const list = $('#tasks');
 
@@ -21,6 +25,9 @@ export const wishes = new Map();
 const added = new Set();
 /** Where the rest of the list is, if there is more. */
 let next = null;
+/** The tag of the list that is shown, or null if another one was asked for. */
+let etag = null;
+let askedAt = 0;
 let loading, loadTimer;
 /** Asks again for what could not be loaded. */
 let retry = null;
@@ -35,12 +42,13 @@ export async function load(more = false) {
   setStandingAlert(null);
   if (!more) {
     added.clear();
-    forgetNext();
+    forgetPages();
     showActiveFilters();
   }
   list.ariaBusy = 'true';
   try {
-    show(await upToDate(more, signal), more);
+    const ask = () => (more ? api.nextPage(next, { signal }) : firstPage(PAGE_SIZE, { signal }));
+    show(await upToDate(ask, signal), more);
   } catch (error) {
     if (signal.aborted) return;
     if (!(error instanceof ApiError)) throw error;
@@ -51,15 +59,36 @@ export async function load(more = false) {
   }
 }
 
+/** Asks whether the list has changed when the user looks at the window again. If not, nothing is drawn. */
+async function look() {
+  const isBusy = list.ariaBusy === 'true' || document.hidden || Date.now() - askedAt < LOOK;
+  if (isBusy || !etag) return;
+  loading = new AbortController();
+  const { signal } = loading;
+  const size = Math.min(Math.max(list.children.length, PAGE_SIZE), MAX_PAGE_SIZE);
+  try {
+    const page = await upToDate(() => firstPage(size, { etag, signal }), signal);
+    if (!page) return;
+    added.clear();
+    show(page, false);
+  } catch (error) {
+    // The next look asks again.
+    if (!signal.aborted && !(error instanceof ApiError)) throw error;
+  }
+}
+
+addEventListener('focus', look);
+document.addEventListener('visibilitychange', look);
+
+const firstPage = (limit, options) => api.listTasks({ ...valuesOf(filters), limit }, options);
+
 /** Returns a page that is not older than a change. If a change ended meanwhile, it is asked for again. */
-async function upToDate(more, signal) {
+async function upToDate(ask, signal) {
   let before, page;
   do {
     before = ended;
-    [page] = await Promise.all([
-      more ? api.nextPage(next, { signal }) : api.listTasks({ ...valuesOf(filters), limit: PAGE_SIZE }, { signal }),
-      $('#who').textContent || api.me({ signal }).then(showUser),
-    ]);
+    askedAt = Date.now();
+    [page] = await Promise.all([ask(), $('#who').textContent || api.me({ signal }).then(showUser)]);
   } while (before !== ended);
   return page;
 }
@@ -68,6 +97,8 @@ function show(page, more) {
   const items = page.tasks.map(draw);
   const focused = document.activeElement;
   next = page.next;
+  // An older page may be of an older list, so its tag stays.
+  if (!more) ({ etag } = page);
   if (more) {
     const isFocusFree = focusIsLost() || focused === $('#load-more');
     const newItems = items.filter((item) => !item.isConnected);
@@ -100,15 +131,16 @@ export function clearList() {
   clearTimeout(loadTimer);
   retry = null;
   setStandingAlert(null);
-  forgetNext();
+  forgetPages();
   for (const each of [tasks, wishes, added]) each.clear();
   list.replaceChildren();
   showActiveFilters();
   for (const text of ['#summary', '#who']) $(text).textContent = '';
 }
 
-function forgetNext() {
+function forgetPages() {
   next = null;
+  etag = null;
   $('#load-more').hidden = true;
 }
 
@@ -118,7 +150,7 @@ function loadSoon(delay = 0) {
   // The request on its way and the next page are of the old filters.
   loading?.abort();
   retry = null;
-  forgetNext();
+  forgetPages();
   loadTimer = setTimeout(load, delay);
 }
 
@@ -174,15 +206,26 @@ export function insert(task, number) {
   summarize();
 }
 
-/** Takes a task out of the list. If the focus was in it, the neighbor gets it. */
+/**
+ * Takes a task out of the list. If the focus was in it, the neighbor gets it. Returns what puts the task back to its
+ * place.
+ */
 export function remove(id) {
   const item = itemOf(id);
-  if (!item) return;
-  const neighbor = item.nextElementSibling ?? item.previousElementSibling;
+  if (!item) return draw;
+  const { nextElementSibling: following, previousElementSibling: preceding } = item;
+  const [followingId, precedingId] = [following?.dataset.id, preceding?.dataset.id];
+  const neighbor = following ?? preceding;
   const hadFocus = focusIsLost() || item.contains(document.activeElement);
   item.remove();
   summarize();
   if (hadFocus) (neighbor ? $('input', neighbor) : $('#board-heading')).focus();
+  return (task) => {
+    const back = draw(task);
+    list.insertBefore(back, itemOf(followingId) ?? itemOf(precedingId)?.nextSibling ?? null);
+    summarize();
+    if (focusIsLost()) $('input', back).focus();
+  };
 }
 
 filters.addEventListener('input', ({ target }) => loadSoon(target.type === 'search' ? 250 : 0));

@@ -314,7 +314,7 @@ async fn a_refresh_outlives_what_the_network_loses_and_a_server_that_is_busy() {
     for tab in [&tabs.first, &tabs.second] {
         tabs.switch(tab).await;
         tabs.browser.click("#tasks [type=checkbox]").await;
-        tabs.browser.shows("#toast", &["Task done."]).await;
+        tabs.browser.shows(".toast:last-child p", &["Task done."]).await;
     }
     assert_eq!(tabs.network.outcomes(REFRESH), [""; 0]);
 }
@@ -451,7 +451,7 @@ async fn signing_out_in_one_tab_signs_out_the_other_and_ends_the_session_on_the_
     // The server is told again if it was not reached.
     tabs.network.fail(LOGOUT, &[Fault::RequestLost]);
     tabs.browser.click("#sign-out").await;
-    tabs.browser.shows("#toast", &["You are signed out."]).await;
+    tabs.browser.shows(".toast:last-child p", &["You are signed out."]).await;
     assert_eq!(tabs.session().await, Value::Null);
     tabs.network.has(LOGOUT, &["request lost", "204"]).await;
     assert_eq!(tabs.status_of("/auth/me", &session), 401);

@@ -229,7 +229,7 @@ async fn an_instant_that_is_not_edited_does_not_move() {
     page.save().await;
     assert_eq!(page.due_date(&path), "2099-01-30T02:00:00Z");
 
-    // Nor does it when the task has been deleted, and is saved as a new one.
+    // Nor does it when the task has been deleted, and is restored.
     page.api("PUT", &path, json!({ "due_date": due }));
     page.reload().await;
     page.browser.click("#tasks .edit").await;

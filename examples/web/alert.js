@@ -1,4 +1,4 @@
-// The alert and the toast.
+// The alert.
 
 import { $ } from './dom.js';
 
@@ -24,12 +24,4 @@ export function hideAlert() {
 export function setStandingAlert(alert) {
   standing = alert;
   hideAlert();
-}
-
-let toastTimer;
-
-export function toast(text) {
-  $('#toast').textContent = text;
-  clearTimeout(toastTimer);
-  toastTimer = setTimeout(() => $('#toast').replaceChildren(), 5000);
 }
