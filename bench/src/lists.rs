@@ -28,7 +28,7 @@ use crate::{
 /// The users of lists.sql whose pages are measured, and the number of their tasks.
 const USERS: [(u128, &str); 4] = [(FEW, "10"), (2, "100"), (MANY, "10,000"), (FEW_OPEN, "10,000, 1 % open")];
 /// Has no second page.
-const FEW: u128 = 1;
+pub const FEW: u128 = 1;
 pub const MANY: u128 = 3;
 /// Only the newest 1 % of this user's tasks are open, and only they have a high priority.
 pub const FEW_OPEN: u128 = 4;
@@ -67,7 +67,8 @@ pub async fn run(binaries: Binaries) -> Result<(), Error> {
     report::write_measured("benchmarks.md", "lists", text.trim_end_matches('\n'), &bench.tls).await
 }
 
-async fn fill(client: &Client) -> Result<(), Error> {
+/// Inserts the tasks of lists.sql.
+pub async fn fill(client: &Client) -> Result<(), Error> {
     client.batch_execute(include_str!("../lists.sql")).await?;
     // Sorted by their random ids, the tasks of all users are mixed, as they are when they come in time.
     client.batch_execute("CLUSTER tasks USING tasks_pkey").await?;
@@ -82,7 +83,7 @@ pub struct ListEvents {
 }
 
 impl ListEvents {
-    fn new(tls: &Tls) -> Result<Self, Error> {
+    pub fn new(tls: &Tls) -> Result<Self, Error> {
         let variables = [("JWT_SECRET", DEMO_SECRET), ("DATABASE_URL", tls.plain_url())];
         let issuer = Issuer::new(&Config::from_iter(variables))?;
         let mut tokens = BTreeMap::new();

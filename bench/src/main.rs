@@ -11,6 +11,7 @@ mod chart;
 mod command;
 mod cost;
 mod database;
+mod devices;
 mod fastapi;
 mod figures;
 mod functions;
@@ -62,6 +63,12 @@ enum Part {
     Hashes,
     /// Pages of 10,000 tasks among 1,000,000
     Lists,
+    /// Lists that the client has, and changes beside those of before
+    Devices {
+        /// A folder with the `tasks` of before; without it only lists are measured
+        #[arg(long)]
+        before: Option<PathBuf>,
+    },
     /// Needs and costs of 10 to 10,000 requests a second, for docs/scaling.md
     Scaling,
     /// `cargo dev` and uvicorn, by the number of connections; needs wrk
@@ -86,7 +93,8 @@ async fn main() -> ExitCode {
 async fn run(Arguments { part, binaries }: Arguments) -> Result<(), Error> {
     let all = || {
         let functions = Part::Functions { names: Vec::new() };
-        vec![Part::Requests, functions, Part::Hashes, Part::Lists, Part::Scaling, Part::Http]
+        let devices = Part::Devices { before: None };
+        vec![Part::Requests, functions, Part::Hashes, Part::Lists, devices, Part::Scaling, Part::Http]
     };
     fastapi::install()?;
     for part in part.map_or_else(all, |part| vec![part]) {
@@ -96,6 +104,7 @@ async fn run(Arguments { part, binaries }: Arguments) -> Result<(), Error> {
             Part::Functions { names } => functions::run(&binaries()?, &names).await?,
             Part::Hashes => hashes::run(binaries()?).await?,
             Part::Lists => lists::run(binaries()?).await?,
+            Part::Devices { before } => devices::run(binaries()?, before.as_deref()).await?,
             Part::Scaling => scaling::run(binaries()?).await?,
             Part::Http => http::run().await?,
         }
