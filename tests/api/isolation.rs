@@ -10,11 +10,12 @@ use kit::{Answer, Api, Call, User, assert_same_time};
 const NOT_FOUND: &str = r#"{"detail":"Task not found","code":"task_not_found","request_id":"…"}"#;
 
 /// What can be asked of one task.
-fn requests() -> [(Method, &'static str, Option<Value>); 6] {
+fn requests() -> [(Method, &'static str, Option<Value>); 7] {
     [
         (Method::GET, "", None),
         (Method::PUT, "", Some(json!({ "title": "mine now" }))),
         (Method::PUT, "", Some(json!({}))),
+        (Method::PATCH, "", Some(json!({ "title": "mine now" }))),
         (Method::DELETE, "", None),
         (Method::PATCH, "/complete", None),
         (Method::PATCH, "/complete", Some(json!({ "completed": true }))),
@@ -57,8 +58,14 @@ async fn another_users_a_missing_and_a_deleted_task_get_the_same_answer_from_eve
     let Strangers { api, ada, grace, theirs, ids } = strangers().await;
     for (method, end, body) in requests() {
         for (kind, id) in &ids {
-            for prefix in ["", "/api"] {
-                let call = api.call(method.clone(), &format!("{prefix}/tasks/{id}{end}")).by(&ada);
+            let path = format!("/tasks/{id}{end}");
+            let call = |path: &str| api.call(method.clone(), path).by(&ada);
+            for call in [
+                call(&path),
+                call(&format!("/api{path}")),
+                call(&path).header("if-match", "*").header("if-none-match", "*"),
+                call(&path).header("if-match", "\"1\"").header("if-none-match", "\"1\""),
+            ] {
                 let answer = send(call, &body).await;
                 assert_eq!(answer.status, 404, "{method} {kind}");
                 assert_eq!(answer.text_without_id(), NOT_FOUND, "{method} {kind}");

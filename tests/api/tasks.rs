@@ -371,3 +371,22 @@ async fn a_task_for_a_user_who_is_being_deleted_is_401() {
     let answer = waiting.await.unwrap();
     assert_eq!((answer.status, answer.code()), (401, "invalid_token"));
 }
+
+#[tokio::test]
+async fn patch_takes_a_merge_patch_and_no_other_method_does() {
+    let (api, ada) = ada().await;
+    let task = api.task(&ada, &json!({ "title": "a", "description": "b", "due_date": "2026-01-30" })).await;
+    let path = path(&task);
+    let changes = json!({ "title": "c", "description": null, "no_such_field": { "x": null } }).to_string();
+    let merge_patch =
+        |call: kit::Call| call.header("content-type", "application/merge-patch+json; charset=utf-8");
+    let answer = merge_patch(api.patch(&path).by(&ada)).raw(changes.clone()).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    assert_eq!([&answer.body["title"], &answer.body["description"]], [&json!("c"), &json!(null)]);
+    assert_eq!(answer.body["due_date"], "2026-01-30");
+    let answer = merge_patch(api.patch(&path).by(&ada)).raw(json!({ "title": null }).to_string()).await;
+    assert_eq!(answer.bad_fields(), ["body.title"]);
+    for call in [api.put(&path), api.post("/tasks")] {
+        assert_eq!(merge_patch(call.by(&ada)).raw(changes.clone()).await.code(), "not_json");
+    }
+}
