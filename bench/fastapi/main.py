@@ -92,6 +92,8 @@ class Task(TaskBase, table=True):
 
     id: UUID = Field(default_factory=uuid4, primary_key=True)
     user_id: UUID = Field(foreign_key="users.id")
+    completed_at: datetime | None = None
+    revision: int = 0
     created_at: datetime = Field(default_factory=now)
     updated_at: datetime = Field(default_factory=now, sa_column_kwargs={"onupdate": now})
 
@@ -115,6 +117,8 @@ class TaskComplete(SQLModel):
 class TaskPublic(TaskBase):
     id: UUID
     user_id: UUID
+    completed_at: datetime | None
+    revision: int
     created_at: datetime
     updated_at: datetime
 

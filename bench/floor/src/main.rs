@@ -25,9 +25,11 @@ struct Task {
     title: String,
     description: Option<String>,
     completed: bool,
+    completed_at: Option<Timestamp>,
     priority: String,
     tags: Option<String>,
     due_date: Option<DateTime>,
+    revision: i64,
     created_at: Timestamp,
     updated_at: Timestamp,
 }
@@ -38,8 +40,8 @@ struct NewTask {
     description: Option<String>,
 }
 
-const COLUMNS: &str =
-    "id, user_id, title, description, completed, priority::text, tags, due_date, created_at, updated_at";
+const COLUMNS: &str = "id, user_id, title, description, completed, completed_at, priority::text, tags, due_date, \
+                       revision, created_at, updated_at";
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda_http::Error> {
@@ -82,11 +84,13 @@ fn task(row: &tokio_postgres::Row) -> Result<Task, tokio_postgres::Error> {
         title: row.try_get(2)?,
         description: row.try_get(3)?,
         completed: row.try_get(4)?,
-        priority: row.try_get(5)?,
-        tags: row.try_get(6)?,
-        due_date: row.try_get(7)?,
-        created_at: row.try_get(8)?,
-        updated_at: row.try_get(9)?,
+        completed_at: row.try_get(5)?,
+        priority: row.try_get(6)?,
+        tags: row.try_get(7)?,
+        due_date: row.try_get(8)?,
+        revision: row.try_get(9)?,
+        created_at: row.try_get(10)?,
+        updated_at: row.try_get(11)?,
     })
 }
 
