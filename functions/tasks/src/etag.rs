@@ -14,50 +14,56 @@ pub fn etag(tag: &str) -> (HeaderName, String) {
     (header::ETAG, format!("\"{tag}\""))
 }
 
-/// The tags of a condition, without their quotes.
-enum Tags {
-    /// `*`: what exists has one of them.
+/// What a client asks of a tag.
+enum Condition {
+    /// The header was not sent.
+    None,
+    /// `*`: what exists has one of the tags.
     Any,
-    Listed(Vec<String>),
-}
-
-impl Tags {
-    /// Reads a header. Only quoted tags are kept: what is none cannot be equal to one. A tag of ours has no comma.
-    fn of(headers: &HeaderMap, name: HeaderName, compare: Comparison) -> Option<Self> {
-        let mut sent = headers.get_all(name).iter().peekable();
-        sent.peek()?;
-        let sent: Vec<_> = sent.filter_map(|value| value.to_str().ok()).collect();
-        let tags = sent.iter().flat_map(|value| value.split(',')).map(str::trim);
-        if tags.clone().eq(["*"]) {
-            return Some(Self::Any);
-        }
-        let opaque = tags.filter_map(|tag| {
-            let tag = match compare {
-                Comparison::Strong => tag,
-                Comparison::Weak => tag.strip_prefix("W/").unwrap_or(tag),
-            };
-            tag.strip_prefix('"')?.strip_suffix('"').map(str::to_owned)
-        });
-        Some(Self::Listed(opaque.collect()))
-    }
+    /// The tags, without their quotes.
+    Tags(Vec<String>),
 }
 
 /// Whether a weak tag is equal to a strong one (RFC 9110 §8.8.3.2).
+#[derive(Clone, Copy, PartialEq)]
 enum Comparison {
     Strong,
     Weak,
 }
 
+impl Condition {
+    /// Reads a header. Only quoted tags are kept: what is none cannot be equal to one. A tag of ours has no comma.
+    fn of(headers: &HeaderMap, name: HeaderName, comparison: Comparison) -> Self {
+        if !headers.contains_key(&name) {
+            return Self::None;
+        }
+        let values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
+        let sent: Vec<_> = values.flat_map(|value| value.split(',')).map(str::trim).collect();
+        if sent == ["*"] {
+            return Self::Any;
+        }
+        let opaque = |tag: &str| {
+            let weak = tag.strip_prefix("W/").filter(|_| comparison == Comparison::Weak);
+            weak.unwrap_or(tag).strip_prefix('"')?.strip_suffix('"').map(str::to_owned)
+        };
+        Self::Tags(sent.into_iter().filter_map(opaque).collect())
+    }
+
+    fn tags(&self) -> Option<&[String]> {
+        match self {
+            Self::Tags(tags) => Some(tags),
+            Self::None | Self::Any => None,
+        }
+    }
+}
+
 /// The header `If-Match` of a change: the task must have one of these tags, or nothing is changed.
-pub struct IfMatch(Option<Tags>);
+pub struct IfMatch(Condition);
 
 impl IfMatch {
     /// Returns the tags, or `None` if every task will do: without the header, or with `*`.
     pub fn tags(&self) -> Option<&[String]> {
-        match &self.0 {
-            Some(Tags::Listed(tags)) => Some(tags),
-            Some(Tags::Any) | None => None,
-        }
+        self.0.tags()
     }
 
     /// True if a task with this tag may be changed.
@@ -70,33 +76,30 @@ impl<S: Sync> FromRequestParts<S> for IfMatch {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Error> {
-        Ok(Self(Tags::of(&parts.headers, header::IF_MATCH, Comparison::Strong)))
+        Ok(Self(Condition::of(&parts.headers, header::IF_MATCH, Comparison::Strong)))
     }
 }
 
 /// The header `If-None-Match` of a read: what has one of these tags is not sent again.
-pub struct IfNoneMatch(Option<Tags>);
+pub struct IfNoneMatch(Condition);
 
 impl IfNoneMatch {
     /// True if the header was sent.
     pub fn is_some(&self) -> bool {
-        self.0.is_some()
+        !matches!(self.0, Condition::None)
     }
 
     /// Returns the tags, or `None` for `*`.
     pub fn tags(&self) -> Option<&[String]> {
-        match &self.0 {
-            Some(Tags::Listed(tags)) => Some(tags),
-            Some(Tags::Any) | None => None,
-        }
+        self.0.tags()
     }
 
     /// True if the client has what has this tag.
     pub fn has(&self, tag: &str) -> bool {
         match &self.0 {
-            Some(Tags::Any) => true,
-            Some(Tags::Listed(tags)) => tags.iter().any(|sent| sent == tag),
-            None => false,
+            Condition::None => false,
+            Condition::Any => true,
+            Condition::Tags(tags) => tags.iter().any(|sent| sent == tag),
         }
     }
 }
@@ -105,6 +108,6 @@ impl<S: Sync> FromRequestParts<S> for IfNoneMatch {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Error> {
-        Ok(Self(Tags::of(&parts.headers, header::IF_NONE_MATCH, Comparison::Weak)))
+        Ok(Self(Condition::of(&parts.headers, header::IF_NONE_MATCH, Comparison::Weak)))
     }
 }

@@ -108,14 +108,14 @@ macro_rules! is_expected {
     };
 }
 
-/// True if task `$3` exists, but has none of the tags `$4`, if it was not changed.
+/// True if a task `$3` that was not changed exists: it has none of the tags `$4`.
 macro_rules! is_another {
     () => {
         "$4 IS NOT NULL AND EXISTS (SELECT FROM tasks WHERE id = $3 AND user_id = $1)"
     };
 }
 
-/// When a task was completed that now has this `completed`. One that stays completed keeps its time.
+/// Sets or clears the time of completion of a task that gets this `completed`. One that stays completed keeps it.
 macro_rules! completed_at {
     ($completed:literal) => {
         concat!(
