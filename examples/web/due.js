@@ -15,7 +15,9 @@ function clockAt(instant) {
 
 /** Returns the values of a form for a task. */
 export function valuesOfTask({ title, description, priority, tags, due_date }) {
-  return { title, description: description ?? '', priority, tags: tags ?? '', ...fieldsOf(due_date) };
+  // A text area has line feeds alone.
+  const text = description?.replace(/\r\n?/g, '\n') ?? '';
+  return { title, description: text, priority, tags: tags ?? '', ...fieldsOf(due_date) };
 }
 
 /** Returns the values of a form's fields for a due date, which may be null. An instant is in the reader's zone. */

@@ -61,8 +61,8 @@ export async function load(more = false) {
 
 /** Asks whether the list has changed when the user looks at the window again. If not, nothing is drawn. */
 async function look() {
-  const isBusy = list.ariaBusy === 'true' || document.hidden || Date.now() - askedAt < LOOK;
-  if (isBusy || !etag) return;
+  const isAsked = list.ariaBusy === 'true' || retry || Date.now() - askedAt < LOOK;
+  if (isAsked || !etag || document.hidden) return;
   loading = new AbortController();
   const { signal } = loading;
   const size = Math.min(Math.max(list.children.length, PAGE_SIZE), MAX_PAGE_SIZE);
@@ -106,11 +106,19 @@ function show(page, more) {
     if (isFocusFree && newItems.length > 0) $('input', newItems[0]).focus();
   } else {
     const onTop = [...list.children].filter((item) => added.has(item) && !items.includes(item));
-    list.replaceChildren(...onTop, ...items);
+    arrange([...onTop, ...items]);
     // An item that was moved has lost the focus.
     if (focusIsLost()) focused.focus({ preventScroll: true });
   }
   summarize();
+}
+
+/** Puts these items into the list, and moves none that is in its place: a click on it would be lost. */
+function arrange(items) {
+  for (const item of [...list.children]) if (!items.includes(item)) item.remove();
+  for (const [index, item] of items.entries()) {
+    if (list.children[index] !== item) list.insertBefore(item, list.children[index] ?? null);
+  }
 }
 
 function retryByHand() {

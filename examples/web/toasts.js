@@ -24,13 +24,15 @@ export function toast(text, undo, subject) {
   item.dataset.subject = subject ?? '';
   if (subject) $(`[data-subject="${subject}"]`, toasts)?.remove();
   toasts.append(item);
-  if (toasts.children.length > MOST) toasts.firstElementChild.remove();
+  if (toasts.children.length > MOST) [...toasts.children].find((other) => !isUsed(other)).remove();
   setTimeout(hide, undo ? TIME_TO_UNDO : TIME, item);
 }
 
-/** Hides a toast, but not one that is being used. */
+const isUsed = (item) => item.matches(':hover, :focus-within, :has(:disabled)');
+
+/** Hides a toast when nobody uses it any more. */
 function hide(item) {
-  if (item.matches(':hover, :focus-within, :has(:disabled)')) setTimeout(hide, 1000, item);
+  if (isUsed(item)) setTimeout(hide, 1000, item);
   else item.remove();
 }
 

@@ -311,10 +311,13 @@ async fn a_refresh_outlives_what_the_network_loses_and_a_server_that_is_busy() {
         assert_eq!(tabs.network.outcomes(REFRESH), expected);
     }
     tabs.network.forget();
-    for tab in [&tabs.first, &tabs.second] {
+    for (tab, done, toast) in
+        [(&tabs.first, &[][..], "Task done."), (&tabs.second, &["Buy milk"], "Task open again.")]
+    {
         tabs.switch(tab).await;
+        tabs.browser.shows("#tasks .done .title", done).await;
         tabs.browser.click("#tasks [type=checkbox]").await;
-        tabs.browser.shows(".toast:last-child p", &["Task done."]).await;
+        tabs.browser.shows(".toast:last-child p", &[toast]).await;
     }
     assert_eq!(tabs.network.outcomes(REFRESH), [""; 0]);
 }
