@@ -7,11 +7,12 @@
 // changes the password or does not refresh it for 30 days, and after 90 days in any case. A refresh then answers
 // `invalid_refresh_token`. Nothing else signs the user out.
 //
-// Several devices of a user change the same tasks. Each answer has a tag, `ETag`, and each task its own as `revision`:
+// Several devices of a user change the same tasks. A list and a task have a tag (`ETag`), which is another one after each
+// change. The tag of a task is its `revision`.
 // - With the tag of the list that it has, a client gets the list again only if a task has changed (`If-None-Match`).
 // - With the revision that the user saw, a change is refused with 412 `changed_meanwhile` if the task has changed since
 //   (`If-Match`). If an answer was lost, that may be the client's own change: read the task before you try again.
-// - With a key of its own, a new task can be sent again when an answer was lost (`Idempotency-Key`). It stays one task.
+// - With a key of its own, a new task can be sent again after a lost answer, and stays one task (`Idempotency-Key`).
 
 /** The key of the session in localStorage, where all tabs share it and every script of the page's origin can read it. */
 const KEY = 'todo-session';

@@ -19,7 +19,7 @@ const KEY = 'todo-outbox';
 const LEFT = 'The page was left before the answer arrived. Try again: nothing is saved twice.';
 const DELETED = 'Another tab or device has deleted this task. Restore it with your changes, or discard them.';
 const GONE = 'This task was deleted and can no longer be restored. Try again to add it as a new one.';
-const ADDED_AND_DELETED = 'This task was added, and then another tab or device has deleted it. '
+const ADDED_AND_DELETED = 'This task was added, and then deleted by another tab or device. '
   + 'Try again to add it as a new one.';
 
 const [box, newTask] = [$('#outbox'), $('#new-task')];
@@ -143,18 +143,18 @@ function settle(entry, { message, status, code, theirs }) {
   if (theirs) {
     const [rebased, filled] = rebase(edit ?? { initial: sent }, values, theirs);
     Object.assign(entry, { edit: { ...rebased, isContested: true }, values: filled });
-    if (edit?.isDeleted) insert(theirs, number);
-    else draw(theirs);
+    if (edit && !edit.isDeleted) draw(theirs);
+    else insert(theirs, number);
+  }
+  if (code === 'task_deleted' || (code === 'task_not_found' && !edit)) {
+    Object.assign(entry, { key: newKey(), sent: null });
+    return ADDED_AND_DELETED;
   }
   if (code === 'task_not_found') {
     remove(edit.id);
     // If it was deleted before, it could not be restored.
     entry.edit = edit.isDeleted ? null : { ...edit, isDeleted: true, isContested: false };
     return entry.edit ? DELETED : GONE;
-  }
-  if (code === 'task_deleted') {
-    Object.assign(entry, { key: newKey(), sent: null });
-    return ADDED_AND_DELETED;
   }
   return status === 401 ? 'The session ended before this was saved.' : message;
 }
