@@ -195,6 +195,8 @@ async fn what_changes_nothing_keeps_the_lists_tag() {
     let keyed =
         api.post("/tasks").by(&ada).header("idempotency-key", "k").json(&json!({ "title": "k" })).await;
     assert_eq!(keyed.status, 201);
+    // The replay's task is not the last one that changed.
+    api.task(&ada, &json!({ "title": "later" })).await;
     let before = tag().await;
     let none = "/tasks/019bc000-0000-7000-8000-00000000000f";
     for (status, call) in [
