@@ -7,7 +7,7 @@
 // changes the password or does not refresh it for 30 days, and after 90 days in any case. A refresh then answers
 // `invalid_refresh_token`. Nothing else signs the user out.
 //
-// Several devices of a user change the same tasks. A list and a task have a tag (`ETag`), which is another one after each
+// Several devices of a user change the same tasks. A list and a task have a tag (`ETag`), and get a new one with each
 // change. The tag of a task is its `revision`.
 // - With the tag of the list that it has, a client gets the list again only if a task has changed (`If-None-Match`).
 // - With the revision that the user saw, a change is refused with 412 `changed_meanwhile` if the task has changed since
