@@ -75,6 +75,15 @@ async fn main() {
         print(lost::update(way).await);
         print(lost::complete(way).await);
         print(lost::delete(way).await);
+        print(lost::create_with_key(way).await);
+        print(lost::restore(way).await);
+        print(lost::list_deleted(way).await);
+        print(lost::clear(way).await);
+        print(lost::delete_nothing(way).await);
+        print(lost::restore_nothing(way).await);
+        print(lost::conditional_update(way).await);
+        print(lost::conditional_complete(way).await);
+        print(lost::conditional_delete(way).await);
         print(lost::toggled(way).await);
         print(lost::signup(way).await);
         print(lost::signup_taken(way).await);
