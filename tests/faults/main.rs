@@ -233,9 +233,9 @@ async fn deleted_tasks_whose_answer_is_lost_are_asked_for_or_cleared_again() {
 }
 
 #[tokio::test]
-async fn a_deletion_or_restore_of_no_task_whose_answer_is_lost_is_404() {
-    refused(lost::delete_nothing(lost::Way::Plain).await);
-    refused(lost::restore_nothing(lost::Way::Plain).await);
+async fn a_deletion_or_restore_of_anothers_task_whose_answer_is_lost_is_404() {
+    refused(lost::delete_anothers(lost::Way::Plain).await);
+    refused(lost::restore_anothers(lost::Way::Plain).await);
 }
 
 #[tokio::test]
@@ -326,8 +326,8 @@ async fn lost_answers_have_the_same_results_with_pgbouncer() {
     sent_again_and_read(lost::restore(lost::Way::PgBouncer).await);
     sent_again(lost::list_deleted(lost::Way::PgBouncer).await);
     sent_again(lost::clear(lost::Way::PgBouncer).await);
-    refused(lost::delete_nothing(lost::Way::PgBouncer).await);
-    refused(lost::restore_nothing(lost::Way::PgBouncer).await);
+    refused(lost::delete_anothers(lost::Way::PgBouncer).await);
+    refused(lost::restore_anothers(lost::Way::PgBouncer).await);
     sent_again(lost::signup(lost::Way::PgBouncer).await);
     refused(lost::signup_taken(lost::Way::PgBouncer).await);
     sent_again(lost::login(lost::Way::PgBouncer).await);

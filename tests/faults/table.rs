@@ -79,8 +79,8 @@ async fn main() {
         print(lost::restore(way).await);
         print(lost::list_deleted(way).await);
         print(lost::clear(way).await);
-        print(lost::delete_nothing(way).await);
-        print(lost::restore_nothing(way).await);
+        print(lost::delete_anothers(way).await);
+        print(lost::restore_anothers(way).await);
         print(lost::conditional_update(way).await);
         print(lost::conditional_complete(way).await);
         print(lost::conditional_delete(way).await);

@@ -82,6 +82,13 @@ impl Losing {
         task
     }
 
+    async fn anothers_deleted_task(&self) -> Value {
+        let grace = self.grace().await;
+        let task = self.world.api.task(&grace, &json!({ "title": "theirs" })).await;
+        self.world.api.delete(&path(&task)).by(&grace).send().await;
+        task
+    }
+
     /// Makes a user of this round.
     async fn grace(&self) -> User {
         self.world.api.user(&format!("grace{}", self.round)).await
@@ -259,29 +266,27 @@ pub async fn clear(way: Way) -> Outcome {
         .await
 }
 
-/// A deletion of what is not there is not told as carried out, though its statement was sent again.
-pub async fn delete_nothing(way: Way) -> Outcome {
-    Losing::new("DELETE /tasks/{id} of no task", way)
+/// A deletion of what another user deleted is not told as carried out, though its statement was sent again.
+pub async fn delete_anothers(way: Way) -> Outcome {
+    Losing::new("DELETE /tasks/{id} of what another user deleted", way)
         .await
         .each(
             1,
-            Losing::grace,
-            async |world, grace| {
-                world.api.delete(&format!("/tasks/{}", grace.id)).by(&world.ada).send().await
-            },
+            Losing::anothers_deleted_task,
+            async |world, task| world.api.delete(&path(task)).by(&world.ada).send().await,
             async |_, _, answer| i64::from(answer.code() == "task_not_found"),
         )
         .await
 }
 
-pub async fn restore_nothing(way: Way) -> Outcome {
-    Losing::new("POST /tasks/{id}/restore of no task", way)
+pub async fn restore_anothers(way: Way) -> Outcome {
+    Losing::new("POST /tasks/{id}/restore of what another user deleted", way)
         .await
         .each(
             1,
-            Losing::grace,
-            async |world, grace| {
-                world.api.post(&format!("/tasks/{}/restore", grace.id)).by(&world.ada).send().await
+            Losing::anothers_deleted_task,
+            async |world, task| {
+                world.api.post(&format!("{}/restore", path(task))).by(&world.ada).send().await
             },
             async |_, _, answer| i64::from(answer.code() == "task_not_found"),
         )
