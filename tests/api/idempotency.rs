@@ -141,7 +141,8 @@ async fn a_malformed_key_is_422() {
     }
     let two = api.post("/tasks").by(&ada).header("idempotency-key", "a").header("idempotency-key", "a");
     assert_eq!(two.json(&json!({ "title": "x" })).await.bad_fields(), ["header.Idempotency-Key"]);
-    for key in ["a", "~!#$%&'()*+,-./:;<=>?@[]^_`{|}", &long[1..], &format!("\"{}\"", &long[1..]), "a,b"] {
+    let longest = "k".repeat(64);
+    for key in ["a", "~!#$%&'()*+,-./:;<=>?@[]^_`{|}", &longest, &format!("\"{longest}\""), "a,b"] {
         assert_eq!(create(&api, &ada, key, "x").await.status, 201, "{key}");
     }
 }

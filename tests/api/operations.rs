@@ -142,12 +142,11 @@ async fn is_unchanged(api: &Api, user: &User, path: &str, tag: &str) -> bool {
 async fn after_a_restore_no_tag_of_the_lost_time_is_good_and_those_of_unchanged_tasks_are() {
     let api = Api::new(dev::api).await;
     let mut ada = api.user("ada").await;
-    let mut paths = Vec::new();
-    for title in ["unchanged", "changed"] {
+    let create = async |title| {
         let task = api.task(&ada, &json!({ "title": title })).await;
-        paths.push(format!("/tasks/{}", task["id"].as_str().unwrap()));
-    }
-    let [unchanged, changed] = &paths[..] else { unreachable!() };
+        format!("/tasks/{}", task["id"].as_str().unwrap())
+    };
+    let (unchanged, changed) = (&create("unchanged").await, &create("changed").await);
     let tag_of_unchanged = tag(&api, &ada, unchanged).await;
     let owner = api.sql().await;
     let backup = "CREATE TEMP TABLE backup AS SELECT t.id, t.title, t.revision, u.revision AS of_user \
