@@ -179,11 +179,12 @@ async fn a_write_does_not_wait_for_an_expired_task_that_is_locked() {
     let task = api.task(&ada, &json!({ "title": "a" })).await;
     api.delete(&path(&task)).by(&ada).send().await;
     let sql = api.sql().await;
-    sql.batch_execute(
-        "UPDATE deleted_tasks SET expires_at = now(); BEGIN; SELECT FROM deleted_tasks FOR UPDATE",
-    )
-    .await
-    .unwrap();
+    // Two transactions: the lock is of a row that others see as expired.
+    for statements in
+        ["UPDATE deleted_tasks SET expires_at = now()", "BEGIN; SELECT FROM deleted_tasks FOR UPDATE"]
+    {
+        sql.batch_execute(statements).await.unwrap();
+    }
     let create = api.post("/tasks").by(&ada).with_json(&json!({ "title": "b" })).send();
     let answer = tokio::time::timeout(std::time::Duration::from_secs(5), create).await.unwrap();
     assert_eq!(answer.status, 201);
