@@ -58,7 +58,10 @@ async fn not_modified(bench: &Bench) -> Result<String, Error> {
         ("a list of 10 tasks that the client has", has(FEW)?, 304),
         ("a list of 10,000 tasks that the client has", has(MANY)?, 304),
     ];
-    let mut process = bench.start_warm(&bench.url, Target::Ours, LIST).await?;
+    let mut process = bench.start(&bench.url, Target::Ours, LIST).await?;
+    for (_, event, status) in lists.iter().cycle().take(IN_A_ROW) {
+        process.answer_to(event.clone(), *status).await?;
+    }
     let mut durations = [const { Vec::new() }; 3];
     for _ in 0..ROUNDS {
         for ((_, event, status), durations) in lists.iter().zip(&mut durations) {
