@@ -84,14 +84,14 @@ pub async fn statement_timeout() -> Outcome {
     outcome
 }
 
-/// Two sessions wait for tables that the other has locked, and PostgreSQL cancels the functions' statement.
+/// Two sessions wait for tables that the other has locked (a change locks `sessions` before `tasks`), and PostgreSQL cancels the functions' statement.
 pub async fn deadlock() -> Outcome {
     collision("40P01, a deadlock", "", async |other, task, request| {
-        let watching = "SET deadlock_timeout = '1min'; BEGIN; LOCK TABLE sessions";
+        let watching = "SET deadlock_timeout = '1min'; BEGIN; LOCK TABLE tasks";
         other.batch_execute(watching).await.unwrap();
         request();
         waiting(task, 1).await;
-        other.batch_execute("LOCK TABLE tasks; COMMIT").await.unwrap();
+        other.batch_execute("LOCK TABLE sessions; COMMIT").await.unwrap();
     })
     .await
 }
