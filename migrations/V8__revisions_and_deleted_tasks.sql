@@ -20,7 +20,7 @@ CREATE TABLE deleted_tasks (
     revision     bigint NOT NULL,
     deleted_at   timestamptz NOT NULL DEFAULT now(),
     expires_at   timestamptz NOT NULL DEFAULT now() + interval '30 days',
-    -- As in tasks, where they are checked.
+    -- The columns of tasks, which checks them.
     title        text,
     description  text,
     completed    boolean,

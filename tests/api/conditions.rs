@@ -182,7 +182,7 @@ async fn a_list_of_another_user_is_never_304() {
     let answer = api.get("/tasks").by(&grace).header("if-none-match", list.header("etag")).send().await;
     assert_eq!((answer.status, &answer.body[0]["title"]), (200, &json!("b")));
     assert_ne!(answer.header("etag"), list.header("etag"));
-    // Of an ended session, neither.
+    // An ended session is 401 all the same.
     let call = api.get("/tasks").by(&grace).header("if-none-match", "*");
     api.post("/auth/logout").by(&grace).send().await;
     assert_eq!(call.send().await.status, 401);

@@ -109,7 +109,7 @@ async fn a_replay_that_races_a_deletion_never_leaves_a_task_beside_its_tombstone
         let replay = || create(&api, &ada, &key, "x");
         let replays = join_all([replay(), replay(), replay()]);
         let delete = api.delete(&path).by(&ada).send();
-        // What is first here is mostly first in the database.
+        // The first one here is mostly the first in the database.
         let (deleted, replays) = if round % 2 == 0 {
             tokio::join!(delete, replays)
         } else {

@@ -68,7 +68,7 @@ struct Model {
     rng: Rng,
     /// What is there, as it was last answered.
     tasks: Vec<Value>,
-    /// What was deleted and can be restored, the last deleted first.
+    /// The deleted tasks that can be restored, the last deleted first.
     deleted: Vec<Value>,
     /// The number of changes so far.
     revision: i64,

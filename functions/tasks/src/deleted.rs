@@ -38,7 +38,7 @@ impl DeletedTask {
     }
 }
 
-/// Which page. Both parameters are optional.
+/// The page that is wanted. Both parameters are optional.
 #[derive(Default, Deserr)]
 #[deserr(error = ValidationErrors)]
 pub struct PageQuery {

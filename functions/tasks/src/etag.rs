@@ -14,7 +14,7 @@ pub fn etag(tag: &str) -> (HeaderName, String) {
     (header::ETAG, format!("\"{tag}\""))
 }
 
-/// What a client asks of a tag.
+/// The demand that a client makes of a tag.
 enum Condition {
     /// The header was not sent.
     None,

@@ -119,7 +119,7 @@ pub async fn list(
     let path = format!("{prefix}/tasks");
     let answer =
         page.answer(&path, raw_query.as_deref(), |last| encode_cursor(&Cursor::after(last, sort_by, order)))?;
-    // As in `statement`.
+    // `statement` compares the same text.
     let tag = format!("{}-{revision}", caller.id);
     let etag = [etag(&tag)];
     if if_none_match.has(&tag) {

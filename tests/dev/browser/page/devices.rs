@@ -370,7 +370,7 @@ async fn a_new_task_whose_answer_was_lost_is_sent_again_and_stays_one() {
     page.browser.shows("#tasks .title", &["Buy milk"]).await;
     assert_eq!(page.titles(), ["Buy milk"]);
 
-    // What is corrected before the second attempt counts.
+    // The second attempt sends what was corrected before it.
     page.add_in_vain("Water the plant").await;
     page.browser.fill("#outbox [name=title]", "Water the plants").await;
     page.browser.click("#outbox [type=submit]").await;
@@ -428,7 +428,7 @@ async fn a_look_at_an_unchanged_list_is_a_304_and_draws_nothing() {
     assert_eq!(page.look().await, json!(["GET /tasks 304"]));
     assert_eq!(page.browser.evaluate("async () => changes").await, 0);
 
-    // What another device has changed is shown. No other task moves, as a click on it would be lost.
+    // The page shows what another device has changed. No other task moves, as a click on it would be lost.
     page.browser.find("#tasks li:last-child .edit").await.focus().await.unwrap();
     page.api("PUT", &page.path(), json!({ "title": "Buy oat milk" }));
     page.api("POST", "/tasks", json!({ "title": "Call", "due_date": "2099-12-01" }));
