@@ -355,17 +355,6 @@ fn an_operators_loops_are_over_every_function_with_a_database() {
 }
 
 #[test]
-fn cargo_functions_builds_every_function_with_a_database() {
-    let alias = toml(".cargo/config.toml")["alias"]["functions"].as_str().unwrap().to_owned();
-    let mut words = alias.split_whitespace().skip_while(|word| *word != "--package");
-    let mut packages = BTreeSet::new();
-    while let Some("--package") = words.next() {
-        packages.insert(words.next().unwrap().to_owned());
-    }
-    assert_eq!(packages, FUNCTIONS.into_iter().filter(|name| *name != "docs").map(str::to_owned).collect());
-}
-
-#[test]
 fn the_alarm_of_failed_logins_watches_the_metric_that_login_writes() {
     let alarm = &template()["Resources"]["loginFailures"]["Properties"];
     assert_eq!(alarm["Namespace"].as_str(), Some(telemetry::NAMESPACE));

@@ -1,6 +1,9 @@
 //! The release binaries of the functions, the floor and `cargo dev`.
 
-use std::path::{Path, PathBuf};
+use std::{
+    ffi::OsStr,
+    path::{Path, PathBuf},
+};
 
 use crate::{Error, command::output};
 
@@ -16,7 +19,10 @@ impl Binaries {
             return Ok(Self { folder: folder.to_owned() });
         }
         // Not the whole workspace: Cargo would unite the features of all its packages, which `sam build` does not.
-        build(&["signup", "login", "password", "tasks", "account", "health", "docs", "floor"])?;
+        build(&["signup", "login", "password", "account", "health", "docs"], &[])?;
+        // The floor is built as `tasks` is.
+        let optimized = kit::repository().join("functions/tasks/.cargo/config.toml");
+        build(&["tasks", "floor"], &["--config".as_ref(), optimized.as_ref()])?;
         Ok(Self { folder: kit::target_folder().join("release") })
     }
 
@@ -29,12 +35,12 @@ impl Binaries {
 
 /// Builds `cargo dev` and returns its binary.
 pub fn build_dev() -> Result<PathBuf, Error> {
-    build(&["dev"])?;
+    build(&["dev"], &[])?;
     Ok(kit::target_folder().join("release/dev"))
 }
 
-fn build(packages: &[&str]) -> Result<(), Error> {
+fn build(packages: &[&str], options: &[&OsStr]) -> Result<(), Error> {
     let packages = packages.iter().flat_map(|package| ["--package", package]);
-    output(kit::cargo().args(["build", "--release"]).args(packages))?;
+    output(kit::cargo().args(["build", "--release"]).args(packages).args(options))?;
     Ok(())
 }
