@@ -44,7 +44,7 @@ static EVERYTHING: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
             let name = entry.file_name().into_string().unwrap();
             let is_hidden = name.starts_with('.')
                 && ![".cargo", ".ci", ".env.example", ".github"].contains(&name.as_str());
-            if is_hidden || ["target", "venv", "__pycache__"].contains(&name.as_str()) {
+            if is_hidden || ["target", "venv", "node_modules", "__pycache__"].contains(&name.as_str()) {
                 continue;
             }
             let path = format!("{prefix}{name}");

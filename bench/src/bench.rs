@@ -9,7 +9,7 @@ use crate::{
     Error,
     binaries::Binaries,
     database::newest_backend,
-    fastapi,
+    fastapi, node,
     process::{LIST, Process, RAISED_LIMITS, function_of, is_hashing},
     target::Target,
     upload,
@@ -67,6 +67,7 @@ impl Bench {
     /// Returns the size of what is uploaded of a target, in MB.
     pub fn zipped_mb(&self, target: Target) -> Result<f64, Error> {
         match target {
+            Target::Node => node::zipped_mb(),
             Target::FastApi => fastapi::zipped_mb(),
             _ => upload::function_mb(self.binary(target, LIST)?),
         }
@@ -76,6 +77,7 @@ impl Bench {
         match target {
             Target::Ours | Target::Unprepared => self.binaries.path(function_of(event)),
             Target::Floor => self.binaries.path("floor"),
+            Target::Node => Ok(node::bootstrap()),
             Target::FastApi => Ok(fastapi::bootstrap()),
         }
     }

@@ -24,12 +24,12 @@ const LEFT: f64 = 84.0;
 const LONGEST: f64 = 590.0;
 const BAR: f64 = 16.0;
 const LINE: f64 = 22.0;
-const GROUP: f64 = 108.0;
+const GROUP: f64 = 130.0;
 const MARGIN: f64 = 16.0;
 const STYLE: &str = include_str!("../chart.css");
 
 pub fn svg(figures: &Figures) -> Result<String, Error> {
-    let height = 2.0 * MARGIN + GROUP * GROUPS.len() as f64 - (GROUP - 26.0 - 3.0 * LINE);
+    let height = 2.0 * MARGIN + GROUP * GROUPS.len() as f64 - (GROUP - 26.0 - 4.0 * LINE);
     let (mut bars, mut descriptions) = (String::new(), Vec::new());
     for (number, (heading, unit, name)) in GROUPS.into_iter().enumerate() {
         let mut values = figures.get(name)?.clone();
@@ -42,7 +42,7 @@ pub fn svg(figures: &Figures) -> Result<String, Error> {
     Ok(format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" width=\"{WIDTH}\" \
          height=\"{height}\" role=\"img\" aria-labelledby=\"title description\">\n\
-         <title id=\"title\">What a request costs: ours, the floor and FastAPI</title>\n\
+         <title id=\"title\">What a request costs: ours, the floor, Node and FastAPI</title>\n\
          <desc id=\"description\">{description}</desc>\n\
          <style>\n{STYLE}</style>\n{bars}</svg>\n",
         description = descriptions.join(" "),

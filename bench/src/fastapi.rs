@@ -1,10 +1,6 @@
 //! The FastAPI backend of bench/fastapi.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::{fs, path::PathBuf, process::Command};
 
 use crate::{Error, command::output, upload};
 
@@ -41,25 +37,12 @@ pub fn install() -> Result<(), Error> {
 /// Returns the size of FastAPI's zip, in MB: its files and the packages that they import.
 pub fn zipped_mb() -> Result<f64, Error> {
     let mut files = ["main.py", "lambda_main.py"].map(|name| (name.to_owned(), folder().join(name))).to_vec();
+    let is_left_out = |path: &str| {
+        let package = path.split('-').next().unwrap_or_default();
+        path.ends_with("__pycache__") || NOT_DEPLOYED.lines().any(|line| line == package)
+    };
     for python in fs::read_dir(folder().join("venv/lib"))? {
-        add_files(&mut files, &python?.path().join("site-packages"), "")?;
+        upload::add_folder(&mut files, &python?.path().join("site-packages"), "", &is_left_out)?;
     }
     upload::size_mb(&files)
-}
-
-fn add_files(files: &mut Vec<(String, PathBuf)>, folder: &Path, prefix: &str) -> Result<(), Error> {
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let package = name.split('-').next().unwrap_or_default();
-        if name == "__pycache__" || prefix.is_empty() && NOT_DEPLOYED.lines().any(|line| line == package) {
-            continue;
-        }
-        let name = format!("{prefix}{name}");
-        match path.is_dir() {
-            true => add_files(files, &path, &format!("{name}/"))?,
-            false => files.push((name, path)),
-        }
-    }
-    Ok(())
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::{
     Error, report,
-    target::Target::{self, FastApi, Floor, Ours},
+    target::Target::{self, FastApi, Floor, Node, Ours},
 };
 
 pub type ByTarget<T> = BTreeMap<Target, T>;
@@ -24,11 +24,13 @@ impl Figures {
 
     pub fn table(&self) -> String {
         let rows = self.0.iter().map(|(name, values)| {
-            let ratios = [ratio(values, Ours, Floor), ratio(values, FastApi, Ours)];
+            let ratios = [(Ours, Floor), (Node, Ours), (FastApi, Ours)];
+            let ratios = ratios.map(|(one, other)| ratio(values, one, other));
             let values = Target::ALL.map(|target| values.get(&target).copied());
             report::row(name, values.into_iter().chain(ratios))
         });
-        report::table(" | ours | ours, unprepared | floor | FastAPI | ours / floor | FastAPI / ours", rows)
+        let head = " | ours | ours, unprepared | floor | Node | FastAPI | ours / floor | Node / ours | FastAPI / ours";
+        report::table(head, rows)
     }
 }
 

@@ -9,14 +9,15 @@ use crate::{Error, bench::Bench, figures::ByTarget, process::Process, target::Ta
 /// The numbers of requests of the two runs. Their difference has nothing of the start and of the first requests.
 const REQUESTS: [u32; 2] = [50, 150];
 
-/// Returns the instructions of a request in the function, in thousands. FastAPI's are not counted, and none where valgrind is
-/// not installed.
+/// Returns the instructions of a request in the function, in thousands. Node's and FastAPI's are not counted, and none
+/// where valgrind is not installed.
 pub async fn of_request(bench: &Bench, event: &str) -> Result<ByTarget<f64>, Error> {
     let mut thousands = ByTarget::new();
     if Command::new("valgrind").arg("--version").output().is_err() {
         return Ok(thousands);
     }
-    for target in Target::answering(event).filter(|target| *target != Target::FastApi) {
+    let is_counted = |target: &Target| !matches!(target, Target::Node | Target::FastApi);
+    for target in Target::answering(event).filter(is_counted) {
         let few = count(bench, target, event, REQUESTS[0]).await?;
         let many = count(bench, target, event, REQUESTS[1]).await?;
         thousands.insert(target, (many - few) / f64::from(REQUESTS[1] - REQUESTS[0]) / 1000.0);

@@ -1,4 +1,4 @@
-//! `cargo measure`: measures the functions, the floor and FastAPI, and writes the figures into docs/.
+//! `cargo measure`: measures the functions, the floor, Node and FastAPI, and writes the figures into docs/.
 //!
 //! It needs Linux and an otherwise idle machine, and root to limit CPU.
 
@@ -21,6 +21,7 @@ mod http;
 mod instructions;
 mod lists;
 mod machine;
+mod node;
 mod plans;
 mod process;
 mod procfs;
@@ -52,7 +53,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Part {
-    /// Starts and requests of the functions, the floor and FastAPI
+    /// Starts and requests of the functions, the floor, a Node function and FastAPI
     Requests,
     /// Each function by itself and what it costs, for docs/operations.md
     Functions {

@@ -1,4 +1,4 @@
-//! Measures starts and requests of the functions, the floor and FastAPI: the same events on the same rows.
+//! Measures starts and requests of the functions, the floor, Node and FastAPI: the same events on the same rows.
 
 use std::{
     fs,
@@ -20,7 +20,7 @@ use crate::{
     database::{self, BCRYPT_COST},
     fastapi,
     figures::{ByTarget, Figures, figures_of},
-    goals, instructions,
+    goals, instructions, node,
     process::{BAD_TOKEN, CREATE, LIST, LOGIN, Process, SIGN_UP, ms},
     procfs::{PARTS, rss_mib, rss_parts_mib},
     report,
@@ -29,6 +29,7 @@ use crate::{
 };
 
 const STARTS: usize = 20;
+const PAUSE: Duration = Duration::from_millis(200);
 /// The number of turns of each target.
 const ROUNDS: usize = 10;
 const LOGINS: usize = 20;
@@ -39,13 +40,15 @@ const COUNT: usize = 10;
 const MEMORIES_MB: [u32; 2] = [512, 128];
 
 pub async fn run(binaries: Binaries) -> Result<(), Error> {
+    node::install()?;
     let bench = Bench::new(binaries).await;
     let figures = measure(&bench).await?;
     let [near, away] = ["list p50, ms", "list p50, database 2 ms away, ms"].map(|name| figures.get(name));
     let added = away?[&Target::Floor] - near?[&Target::Floor];
     let text = format!(
-        "{}\nThe {ROUND_TRIP_MS} ms to the database were {added:.2} ms, by the floor's two lists.\n",
-        figures.table()
+        "{}\nThe {ROUND_TRIP_MS} ms to the database were {added:.2} ms, by the floor's two lists. Node is {}.\n",
+        figures.table(),
+        node::version()?
     );
     report::write_measured("benchmarks.md", "requests", &text, &bench.tls).await?;
     report::write("benchmarks.md", "goals", &goals::table(&figures)?)?;
@@ -145,6 +148,8 @@ async fn starts(bench: &Bench) -> Result<ByTarget<[Vec<f64>; 3]>, Error> {
     let mut starts: ByTarget<[Vec<f64>; 3]> = ByTarget::new();
     for number in 0..=STARTS {
         for target in Target::ALL {
+            // What the process before leaves to clean up, such as FastAPI's memory, is not this one's time.
+            sleep(PAUSE).await;
             let mut process = bench.start(&bench.url, target, LIST).await?;
             let (init, first_list) = (process.init().await?, process.answer().await?);
             // The first start fills the page cache.
