@@ -116,6 +116,10 @@ async fn serve(arguments: &Arguments) -> Result<(), Error> {
             Some(interface) if cfg!(target_os = "linux") => Some(Bridge::find(interface)?),
             _ => None,
         };
+        let is_new = arguments.fresh || !arguments.data.join("data").exists();
+        let action =
+            if is_new { "Creating a PostgreSQL database in" } else { "Starting the PostgreSQL database in" };
+        println!("{action} {}", arguments.data.display());
         let server = tokio::select! {
             server = Server::start(&arguments.data, arguments.fresh, bridge) => server?,
             () = &mut stop => return Ok(()),
@@ -184,6 +188,7 @@ async fn prepare_and_serve(
     let database = Database::new(&config)?;
     let mut client = connect(&database).await?;
     if database.is_local() {
+        println!("Applying the migrations");
         dev_postgres::migrate(&mut client).await?;
     } else {
         eprintln!(

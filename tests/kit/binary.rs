@@ -2,8 +2,12 @@
 
 use std::{
     env,
+    io::{self, Write},
     path::{Path, PathBuf},
     process::Command,
+    sync::mpsc::{self, RecvTimeoutError},
+    thread,
+    time::Duration,
 };
 
 /// Builds the binary with the package's name and returns its path.
@@ -14,7 +18,16 @@ use std::{
 /// # Panics
 /// Panics if the build fails.
 pub fn binary(package: &str) -> PathBuf {
+    let told = format!("Building `{package}`, which these tests run\n");
+    let (building, ended) = mpsc::channel::<()>();
+    thread::spawn(move || {
+        if ended.recv_timeout(Duration::from_secs(2)) == Err(RecvTimeoutError::Timeout) {
+            // Tests capture what `eprintln!` writes.
+            let _ = io::stderr().write_all(told.as_bytes());
+        }
+    });
     let built = cargo().args(["build", "--quiet", "--bin", package, "--example", "function"]).status();
+    drop(building);
     assert!(built.is_ok_and(|status| status.success()), "cargo build --bin {package} failed");
     target_folder().join("debug").join(package)
 }

@@ -19,7 +19,6 @@ mod timing;
 mod tls;
 
 use std::env;
-use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use dev_postgres::{Server, migrate};
@@ -107,9 +106,7 @@ pub async fn server() -> Server {
 
 /// Starts a server with the migrated database [`MIGRATED`], the template of the tests' databases.
 async fn start() -> Result<Server, dev_postgres::Error> {
-    // The folder where `cargo dev` stores a downloaded PostgreSQL.
-    let downloads = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.postgres"));
-    let server = Server::temporary(downloads).await?;
+    let server = Server::temporary().await?;
     execute(&server.url("postgres"), &format!("CREATE DATABASE {MIGRATED}")).await?;
     let (mut client, connection) = connect(&server.url(MIGRATED)).await?;
     migrate(&mut client).await?;

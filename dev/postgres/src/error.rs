@@ -10,16 +10,15 @@ use tokio_postgres::error::{DbError, SqlState};
 pub enum Error {
     /// No PostgreSQL is installed and none could be downloaded.
     #[error(
-        "PostgreSQL {minimum} or newer was not found on this machine and could not be downloaded from {archive} \
-         ({cause}): install it (`apt install postgresql`, `brew install postgresql`) or set DATABASE_URL"
+        "PostgreSQL {minimum} or newer was not found on this machine and could not be downloaded ({failures}): \
+         install it (`apt install postgresql`, `brew install postgresql`), add the folder of its programs to PATH, \
+         or, for `cargo dev`, set DATABASE_URL"
     )]
     NotInstalled {
         /// The oldest supported major version.
         minimum: u32,
-        /// The URL of the attempted download.
-        archive: &'static str,
-        /// The reason why it failed.
-        cause: String,
+        /// The reason why the download from each source failed.
+        failures: String,
     },
     /// The data were written by a major version that is not installed.
     #[error(

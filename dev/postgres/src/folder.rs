@@ -13,6 +13,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::Error;
 use crate::account::Account;
+use crate::progress::{PATIENCE, say};
 
 /// The lock file: locked while a server runs, with its owner's PID as content. It also marks the folder as a data
 /// folder of `cargo dev`.
@@ -81,6 +82,7 @@ fn new_folder_in(parent: &Path) -> Result<PathBuf, Error> {
 /// Waits 3 s for an owner that is still running, and 30 s for the PostgreSQL of one that was killed.
 pub(crate) async fn lock(folder: &Path) -> Result<(PathBuf, File), Error> {
     let start = Instant::now();
+    let mut is_told = false;
     loop {
         let real = prepare(folder)?;
         let mut lock = open_lock(&real)?;
@@ -99,6 +101,10 @@ pub(crate) async fn lock(folder: &Path) -> Result<(PathBuf, File), Error> {
                     owner.parse().is_ok_and(|pid| kill(Pid::from_raw(pid), None) != Err(Errno::ESRCH));
                 if start.elapsed() > Duration::from_secs(if alive { 3 } else { 30 }) {
                     return Err(Error::InUse { folder: folder.to_owned(), owner });
+                }
+                if !alive && !is_told && start.elapsed() > PATIENCE {
+                    is_told = true;
+                    say("Waiting for the PostgreSQL of an earlier run, which is stopping");
                 }
                 sleep(Duration::from_millis(50)).await;
             }

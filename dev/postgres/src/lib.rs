@@ -8,10 +8,12 @@
 
 mod account;
 mod bridge;
+mod download;
 mod error;
 mod folder;
 mod installation;
 mod migrations;
+mod progress;
 mod server;
 
 pub use bridge::Bridge;

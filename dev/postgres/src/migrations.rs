@@ -251,8 +251,6 @@ async fn session(client: &Client, sql: &str) -> Option<Session> {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use tokio_postgres::NoTls;
 
     use super::*;
@@ -267,8 +265,7 @@ mod tests {
 
     #[tokio::test]
     async fn emails_that_no_login_finds_stop_the_migration_until_they_are_mended() {
-        let downloads = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../.postgres"));
-        let server = Server::temporary(downloads).await.unwrap();
+        let server = Server::temporary().await.unwrap();
         let (mut client, connection) = tokio_postgres::connect(&server.url("postgres"), NoTls).await.unwrap();
         tokio::spawn(connection);
         migrate_to(3, &mut client, LOCK_TIMEOUT).await.unwrap();

@@ -17,6 +17,7 @@ use tokio_postgres::{Client, Config, NoTls};
 
 use crate::account::Account;
 use crate::installation::{Installation, Sources};
+use crate::progress::waiting;
 use crate::{Bridge, Error, folder};
 
 /// The port of a persistent server if it is free, so that the URL stays the same.
@@ -91,12 +92,15 @@ impl Server {
     }
 
     /// Starts an empty server that does not sync to disk, and whose files are deleted when it ends.
-    /// `downloads` is the folder for PostgreSQL if it has to be downloaded. It may be a persistent server's folder.
     ///
     /// # Errors
     /// Fails if PostgreSQL is not available or the server does not start.
-    pub async fn temporary(downloads: &Path) -> Result<Self, Error> {
-        let installation = Sources::system().find(downloads, None).await?;
+    pub async fn temporary() -> Result<Self, Error> {
+        Self::temporary_from(&Sources::system()).await
+    }
+
+    pub(crate) async fn temporary_from(sources: &Sources) -> Result<Self, Error> {
+        let installation = sources.find(&sources.downloads, None).await?;
         Self::launch(&installation, &Storage::Temporary).await
     }
 
@@ -108,7 +112,7 @@ impl Server {
         let mut attempts = 1..=5;
         loop {
             let (mut server, folder) = Self::spawn(installation, storage, port)?;
-            match server.wait_until_ready(&folder).await {
+            match waiting("Waiting for PostgreSQL, which starts", server.wait_until_ready(&folder)).await {
                 // Another program took the port first. (The messages are English because of `--locale=C`.)
                 Err(Error::Ended { log, .. })
                     if log.contains("could not bind") && attempts.next().is_some() =>

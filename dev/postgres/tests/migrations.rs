@@ -2,7 +2,6 @@
 
 #![cfg(test)]
 
-use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
@@ -23,7 +22,7 @@ async fn connect(url: &str) -> Client {
 }
 
 async fn server() -> Server {
-    Server::temporary(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../.postgres"))).await.unwrap()
+    Server::temporary().await.unwrap()
 }
 
 async fn history(client: &Client) -> Vec<i32> {

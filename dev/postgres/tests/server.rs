@@ -19,11 +19,6 @@ use tokio::time::timeout;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, NoTls};
 
-/// Returns the folder in which `cargo dev` stores a downloaded PostgreSQL.
-fn downloads() -> &'static Path {
-    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../.postgres"))
-}
-
 /// Creates a folder that every user can access, whatever the umask.
 fn scratch() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
@@ -90,7 +85,7 @@ fn data_folder(owner: &mut Child) -> PathBuf {
 async fn owner_process() {
     let server = match std::env::var("OWNER_OF") {
         Err(_) => return,
-        Ok(folder) if folder.is_empty() => Server::temporary(downloads()).await.unwrap(),
+        Ok(folder) if folder.is_empty() => Server::temporary().await.unwrap(),
         Ok(folder) => Server::start(Path::new(&folder), false, None).await.unwrap(),
     };
     let client = connect(&server.url("postgres")).await;
@@ -100,7 +95,7 @@ async fn owner_process() {
 
 #[tokio::test]
 async fn a_temporary_server_uses_utf8_and_utc() {
-    let server = Server::temporary(downloads()).await.unwrap();
+    let server = Server::temporary().await.unwrap();
     let client = connect(&server.url("postgres")).await;
     assert_eq!(text(&client, "SHOW server_encoding").await, "UTF8");
     assert_eq!(text(&client, "SHOW timezone").await, "UTC");
@@ -113,7 +108,7 @@ async fn a_temporary_server_uses_utf8_and_utc() {
 
 #[tokio::test]
 async fn a_stopped_temporary_server_deletes_its_files() {
-    let server = Server::temporary(downloads()).await.unwrap();
+    let server = Server::temporary().await.unwrap();
     let url = server.url("postgres");
     let data = PathBuf::from(text(&connect(&url).await, "SHOW data_directory").await);
     server.stop().await.unwrap();
@@ -123,7 +118,7 @@ async fn a_stopped_temporary_server_deletes_its_files() {
 
 #[tokio::test]
 async fn a_wrong_password_is_refused() {
-    let server = Server::temporary(downloads()).await.unwrap();
+    let server = Server::temporary().await.unwrap();
     let url = server.url("postgres");
     let (before, after) = url.split_once('@').unwrap();
     let wrong = format!("{}x@{after}", before);
