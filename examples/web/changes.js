@@ -2,9 +2,6 @@
 
 import { api } from './client.js';
 
-/** The number of changes that have ended. An answer that was asked for before may be older than the last of them. */
-export let ended = 0;
-
 /** The last request of each key. */
 const turns = new Map();
 
@@ -23,7 +20,6 @@ export async function inTurn(key, send) {
   try {
     return await turn;
   } finally {
-    ended += 1;
     if (turns.get(key) === turn) turns.delete(key);
   }
 }

@@ -17,7 +17,7 @@ export class Conflict extends ApiError {
 }
 
 /** Returns the fields of a task that the values of a form change. */
-const changesOf = (values, initial) => changedValues(taskOf(values), taskOf(initial)) ?? {};
+export const changesOf = (values, initial) => changedValues(taskOf(values), taskOf(initial)) ?? {};
 
 /** True if two texts of a field differ in more than the white space that the server removes. */
 function differs(a, b) {

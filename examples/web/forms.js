@@ -4,13 +4,12 @@ import { hideAlert, showAlert } from './alert.js';
 import { ApiError } from './api.js';
 import { $, $$, focusIsLost } from './dom.js';
 
-for (const place of $$('.details')) place.append($('#details-template').content.cloneNode(true));
-
 export const valuesOf = (form) => Object.fromEntries(new FormData(form));
 
 /** Sets the fields that `values` names. Null empties a field. */
 export function fill(form, values) {
   for (const [name, value] of Object.entries(values)) form.elements[name].value = value ?? '';
+  form.dispatchEvent(new Event('filled'));
 }
 
 /** Returns the values that differ from the initial ones, or null if none does. */
@@ -72,17 +71,18 @@ export async function run(control, action, form) {
 }
 
 /**
- * Calls `action` when the form is submitted. The server alone judges the values, except those that it would never see,
- * such as half a date, or a time without a day.
+ * Calls `action` when the form is submitted. The server alone judges the values, except those that are not to be sent:
+ * half a date, a time without a day, a task without a title.
  */
 export function onSubmit(form, action) {
   form.addEventListener('submit', (event) => {
     event.preventDefault();
     hideAlert();
     clearFieldErrors(form);
-    const { due_date: day, due_time: time } = form.elements;
+    const { title, due_date: day, due_time: time } = form.elements;
     const unfinished = [...form.elements].find((input) => input.validity.badInput);
     if (unfinished) showFieldError(unfinished, unfinished.validationMessage);
+    else if (title && !title.value.trim()) showFieldError(title, 'Title should not be empty.');
     else if (time?.value && !day.value) showFieldError(day, 'A time needs a day. Enter the day, or clear the time.');
     else return action(valuesOf(form));
     $('[aria-invalid]', form).focus();
@@ -93,3 +93,12 @@ export function onSubmit(form, action) {
 export function onSingleSubmit(form, action) {
   onSubmit(form, (values) => run($('[type=submit]', form), () => action(values), form));
 }
+
+// The values are reset after the event.
+addEventListener('reset', ({ target: form }) => setTimeout(fill, 0, form, {}));
+
+addEventListener('keydown', (event) => {
+  if (event.key !== 'Enter' || !(event.ctrlKey || event.metaKey) || !event.target.form) return;
+  event.preventDefault();
+  event.target.form.requestSubmit();
+});

@@ -1,80 +1,9 @@
-//! Several devices of one user: a task that two of them change, a deletion or a completion that is undone, a new task that
-//! is sent twice, and a list that is looked at again.
+//! Several devices of one user: a task that two of them change, a deletion or a completion that is undone, a new task
+//! that is sent twice, and a list that is looked at again.
 
 use super::*;
 
 const ANOTHER: &str = "Another tab or device has";
-
-impl Page {
-    /// Opens a second window of the same user, and goes back to the first. Returns the first and the second.
-    async fn windows(&self) -> [WindowHandle; 2] {
-        let first = self.browser.driver.window().await.unwrap();
-        let second = self.browser.driver.new_window().await.unwrap();
-        self.switch(&second).await;
-        self.browser.goto(&self.dev.url).await;
-        self.switch(&first).await;
-        [first, second]
-    }
-
-    async fn switch(&self, to: &WindowHandle) {
-        self.browser.driver.switch_to_window(to.clone()).await.unwrap();
-    }
-
-    /// Types a title into the edit dialog of the first task, and saves it.
-    async fn edit_title(&self, title: &str) {
-        self.browser.click("#tasks .edit").await;
-        self.browser.fill("#edit [name=title]", title).await;
-        self.browser.click("#edit .save").await;
-    }
-
-    /// Presses keys where the focus is.
-    async fn press(&self, keys: impl Into<TypingData>) {
-        self.browser.driver.active_element().await.unwrap().send_keys(keys).await.unwrap();
-    }
-
-    async fn has_focus(&self, css: &str) {
-        self.browser.find(&format!("{css}:focus")).await;
-    }
-
-    fn path(&self) -> String {
-        format!("/tasks/{}", self.tasks()[0]["id"].as_str().unwrap())
-    }
-
-    /// Deletes the first task in the list.
-    async fn delete_first(&self) {
-        self.browser.click("#tasks .delete").await;
-        self.browser.click("#confirm .confirm").await;
-        self.browser.shows(".toast:last-child p", &["Task deleted."]).await;
-    }
-
-    /// Loses the answers to requests such as `POST /tasks`, or none.
-    async fn lose(&self, request: &str) {
-        self.browser.evaluate(&format!("async () => {{ network.lose = '{request}'; }}")).await;
-    }
-
-    /// Adds a task whose answer is lost.
-    async fn add_in_vain(&self, title: &str) {
-        self.lose("POST /tasks").await;
-        self.browser.fill("#new-task [name=title]", &format!("{title}\n")).await;
-        self.browser.find("#outbox .refusal").await;
-        self.lose("").await;
-    }
-
-    /// Looks at the window again, and waits for the answer. Returns its status.
-    async fn look(&self) -> Value {
-        let function = "async () => {
-             // A look soon after the last request asks nothing.
-             await new Promise((later) => setTimeout(later, 1100));
-             const before = network.statuses.length;
-             dispatchEvent(new Event('focus'));
-             document.dispatchEvent(new Event('visibilitychange'));
-             while (network.statuses.length === before) await new Promise((again) => setTimeout(again, 20));
-             await new Promise((later) => setTimeout(later, 200));
-             return network.statuses.slice(before);
-           }";
-        self.browser.evaluate(function).await
-    }
-}
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs chromium and chromedriver"]
@@ -87,30 +16,31 @@ async fn a_field_edited_in_two_windows_is_the_users_choice() {
         page.api("PUT", &page.path(), json!({ "title": "Buy milk", "description": null }));
         page.reload().await;
         page.browser.click("#tasks .edit").await;
-        page.browser.fill("#edit [name=title]", "Buy oat milk").await;
-        page.browser.fill("#edit [name=description]", "Two litres").await;
+        page.browser.fill("#tasks form [name=title]", "Buy oat milk").await;
+        page.browser.fill("#tasks form [name=description]", "Two litres").await;
 
         page.switch(&second).await;
         page.browser.driver.refresh().await.unwrap();
         page.edit_title("Buy soy milk").await;
-        page.browser.shows("#tasks .title", &["Buy soy milk"]).await;
+        page.browser.shows(".toast p", &["Task saved."]).await;
         page.api("PUT", &page.path(), json!({ "tags": "shop" }));
 
         // Mine and theirs stand side by side, and what they have changed elsewhere is there too.
         page.switch(&first).await;
-        page.browser.click("#edit .save").await;
-        page.browser.shows("#edit .theirs .value", &["Buy soy milk", "None"]).await;
+        page.browser.click("#tasks form [type=submit]").await;
+        page.browser.shows("#tasks form .theirs .value", &["Buy soy milk", "None"]).await;
         let told = format!("{ANOTHER} changed this task. Keep your version, or take theirs.");
-        page.browser.shows("#alert p", &[&told]).await;
-        page.has_values("#edit [name=title]", &["Buy oat milk"]).await;
-        page.has_values("#edit [name=description]", &["Two litres"]).await;
-        page.has_values("#edit [name=tags]", &["shop"]).await;
-        page.browser.shows("#edit .buttons button", &["Take theirs", "Keep mine"]).await;
-        page.has_focus("#edit [name=title][aria-describedby=edit-task-title-theirs]").await;
+        page.browser.shows("#tasks form .refusal", &[&told]).await;
+        page.has_values("#tasks form [name=title]", &["Buy oat milk"]).await;
+        page.has_values("#tasks form [name=description]", &["Two litres"]).await;
+        page.has_values("#tasks form [name=tags]", &["shop"]).await;
+        page.browser.shows("#tasks form .buttons button", &["Take theirs", "Keep mine"]).await;
+        page.has_focus("#tasks form [name=title][aria-describedby$=-title-theirs]").await;
 
         page.press(keys).await;
-        page.browser.shows("#edit", &[]).await;
+        page.browser.shows("#tasks form", &[]).await;
         page.browser.shows("#tasks .title", &[title]).await;
+        page.is_settled().await;
         let task = &page.tasks()[0];
         assert_eq!(task["title"], title);
         assert_eq!(task["description"], description);
@@ -123,20 +53,20 @@ async fn a_field_edited_in_two_windows_is_the_users_choice() {
 async fn a_choice_is_asked_again_if_the_task_has_changed_again() {
     let page = Page::start(&["Buy milk"]).await;
     page.browser.click("#tasks .edit").await;
-    page.browser.fill("#edit [name=title]", "Buy oat milk").await;
+    page.browser.fill("#tasks form [name=title]", "Buy oat milk").await;
     for theirs in ["Buy soy milk", "Buy rice milk"] {
         page.api("PUT", &page.path(), json!({ "title": theirs }));
-        page.browser.click("#edit .save").await;
-        page.browser.shows("#edit .theirs .value", &[theirs]).await;
+        page.browser.click("#tasks form [type=submit]").await;
+        page.browser.shows("#tasks form .theirs .value", &[theirs]).await;
     }
     assert_eq!(page.titles(), ["Buy rice milk"]);
-    page.browser.click("#edit .cancel").await;
+    page.browser.click("#tasks form .cancel").await;
     page.browser.shows("#tasks .title", &["Buy rice milk"]).await;
 
     // The next edit is an ordinary one.
     page.browser.click("#tasks .edit").await;
-    page.browser.shows("#edit .buttons button", &["Cancel", "Save"]).await;
-    page.browser.shows("#edit .theirs", &[]).await;
+    page.browser.shows("#tasks form .buttons button", &["Cancel", "Save"]).await;
+    page.browser.shows("#tasks form .theirs", &[]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -145,17 +75,17 @@ async fn an_edit_whose_answer_was_lost_is_saved_without_a_choice() {
     let page = Page::start(&["Buy milk"]).await;
     page.lose(&format!("PUT {}", page.path())).await;
     page.browser.click("#tasks .edit").await;
-    page.browser.fill("#edit [name=tags]", "home , shop").await;
-    page.browser.set_value("#edit [name=due_date]", "2099-12-01").await;
-    page.browser.set_value("#edit [name=due_time]", "10:00").await;
-    page.browser.fill("#edit [name=title]", "Buy oat milk ").await;
-    page.browser.click("#edit .save").await;
+    page.browser.fill("#tasks form [name=tags]", "home , shop").await;
+    page.browser.set_value("#tasks form [name=due_date]", "2099-12-01").await;
+    page.browser.set_value("#tasks form [name=due_time]", "10:00").await;
+    page.browser.fill("#tasks form [name=title]", "Buy oat milk ").await;
+    page.browser.click("#tasks form [type=submit]").await;
     let unreachable = "The server cannot be reached. Check your connection and try again.";
-    page.browser.shows("#alert p", &[unreachable]).await;
+    page.browser.shows("#tasks form .refusal", &[unreachable]).await;
     assert_eq!(page.titles(), ["Buy oat milk"]);
     page.lose("").await;
-    page.browser.click("#edit .save").await;
-    page.browser.shows("#edit", &[]).await;
+    page.browser.click("#tasks form [type=submit]").await;
+    page.browser.shows("#tasks form", &[]).await;
     page.browser.shows("#tasks .title", &["Buy oat milk"]).await;
 }
 
@@ -163,22 +93,23 @@ async fn an_edit_whose_answer_was_lost_is_saved_without_a_choice() {
 #[ignore = "needs chromium and chromedriver"]
 async fn a_choice_that_waits_in_the_outbox_outlives_a_reload() {
     let page = Page::start(&["Buy milk"]).await;
-    for (button, title) in [("[type=submit]", "Buy oat milk"), (".discard", "Buy soy milk")] {
+    for (button, title) in [("[type=submit]", "Buy oat milk"), (".cancel", "Buy soy milk")] {
         page.api("PUT", &page.path(), json!({ "title": "Buy milk" }));
         page.reload().await;
         page.browser.click("#tasks .edit").await;
-        page.browser.fill("#edit [name=title]", "Buy oat milk").await;
+        page.browser.fill("#tasks form [name=title]", "Buy oat milk").await;
         page.api("PUT", &page.path(), json!({ "title": "Buy soy milk" }));
         page.reload().await;
         page.browser.click("#outbox [type=submit]").await;
-        page.browser.shows("#outbox .theirs .value", &["Buy soy milk"]).await;
+        page.browser.shows("#tasks .theirs .value", &["Buy soy milk"]).await;
         page.reload().await;
         page.browser.shows("#outbox .theirs .value", &["Buy soy milk"]).await;
         page.has_values("#outbox [name=title]", &["Buy oat milk"]).await;
-        page.browser.shows("#outbox button:is(.discard, .primary)", &["Take theirs", "Keep mine"]).await;
+        page.browser.shows("#outbox .buttons button", &["Take theirs", "Keep mine"]).await;
         page.browser.click(&format!("#outbox {button}")).await;
         page.browser.shows("#outbox li", &[]).await;
         page.browser.shows("#tasks .title", &[title]).await;
+        page.is_settled().await;
         assert_eq!(page.titles(), [title]);
     }
 }
@@ -191,26 +122,27 @@ async fn a_task_edited_in_one_window_and_deleted_in_the_other_is_restored_or_sta
     let path = page.path();
     page.api("PATCH", &format!("{path}/complete"), json!({ "completed": true }));
     for (button, title, titles) in
-        [("[type=submit]", "Buy oat milk", &["Buy oat milk"][..]), (".discard", "Buy soy milk", &[])]
+        [("[type=submit]", "Buy oat milk", &["Buy oat milk"][..]), (".cancel", "Buy soy milk", &[])]
     {
         page.reload().await;
         page.browser.click("#tasks .edit").await;
-        page.browser.fill("#edit [name=title]", title).await;
+        page.browser.fill("#tasks form [name=title]", title).await;
         page.switch(&second).await;
         page.browser.driver.refresh().await.unwrap();
         page.delete_first().await;
 
         page.switch(&first).await;
-        page.browser.click("#edit .save").await;
+        page.browser.click("#tasks form [type=submit]").await;
         let deleted = format!("{ANOTHER} deleted this task. Restore it with your changes, or discard them.");
         page.browser.shows("#outbox .refusal", &[&deleted]).await;
-        page.browser.shows("#outbox button:is(.discard, .primary)", &["Discard", "Restore"]).await;
+        page.browser.shows("#outbox .buttons button", &["Discard", "Restore"]).await;
         page.browser.shows("#tasks .title", &[]).await;
         page.has_focus("#outbox [name=title]").await;
         page.reload().await;
         page.browser.click(&format!("#outbox {button}")).await;
         page.browser.shows("#outbox li", &[]).await;
         page.browser.shows("#tasks .done .title", titles).await;
+        page.is_settled().await;
         assert_eq!(page.titles(), titles);
         if let Some(task) = page.tasks().first() {
             assert!(path.ends_with(task["id"].as_str().unwrap()), "{task}");
@@ -224,13 +156,14 @@ async fn a_deleted_task_that_another_device_has_restored_is_not_doubled() {
     let page = Page::start(&["Buy milk"]).await;
     let path = page.path();
     page.browser.click("#tasks .edit").await;
-    page.browser.fill("#edit [name=title]", "Buy oat milk").await;
+    page.browser.fill("#tasks form [name=title]", "Buy oat milk").await;
     page.api("DELETE", &path, Value::Null);
-    page.browser.click("#edit .save").await;
+    page.browser.click("#tasks form [type=submit]").await;
     page.browser.find("#outbox .refusal").await;
     page.api("POST", &format!("{path}/restore"), Value::Null);
     page.browser.click("#outbox [type=submit]").await;
     page.browser.shows("#tasks .title", &["Buy oat milk"]).await;
+    page.is_settled().await;
     assert_eq!(page.titles(), ["Buy oat milk"]);
 }
 
@@ -239,15 +172,16 @@ async fn a_deleted_task_that_another_device_has_restored_is_not_doubled() {
 async fn an_edit_of_a_task_that_cannot_be_restored_becomes_a_new_task() {
     let page = Page::start(&["Buy milk"]).await;
     page.browser.click("#tasks .edit").await;
-    page.browser.fill("#edit [name=description]", "Two litres").await;
+    page.browser.fill("#tasks form [name=description]", "Two litres").await;
     page.api("DELETE", &page.path(), Value::Null);
     page.api("DELETE", "/tasks/deleted", Value::Null);
-    page.browser.click("#edit .save").await;
+    page.browser.click("#tasks form [type=submit]").await;
     page.browser.click("#outbox [type=submit]").await;
     let gone = "This task was deleted and can no longer be restored. Try again to add it as a new one.";
     page.browser.shows("#outbox .refusal", &[gone]).await;
     page.browser.click("#outbox [type=submit]").await;
     page.browser.shows("#tasks .description", &["Two litres"]).await;
+    page.is_settled().await;
     assert_eq!(page.titles(), ["Buy milk"]);
 }
 
@@ -263,7 +197,6 @@ async fn a_task_that_another_device_has_changed_is_not_deleted_unseen() {
 
     page.api("PUT", &page.path(), json!({ "title": "Buy milk and sugar" }));
     page.browser.click("#tasks .delete").await;
-    page.browser.click("#confirm .confirm").await;
     let told = format!("{ANOTHER} changed this task. It was not deleted, and is shown as it is now.");
     page.browser.shows("#alert p", &[&told]).await;
     page.browser.shows("#tasks .title", &["Buy milk and sugar"]).await;
@@ -282,6 +215,7 @@ async fn a_deletion_is_undone_by_its_button_or_ctrl_z() {
     page.browser.shows("#tasks .title", &["One", "Two", "Three"]).await;
     page.browser.shows(".toast p", &["Undone."]).await;
     page.has_focus("#tasks li:first-child input").await;
+    page.is_settled().await;
     for (task, before) in page.tasks().iter().zip(&before) {
         assert_eq!(
             [&task["id"], &task["title"], &task["created_at"]],
@@ -321,6 +255,7 @@ async fn a_completion_is_undone_in_the_list_of_open_tasks() {
     page.browser.shows("#tasks .title", &["One", "Two", "Three"]).await;
     page.browser.shows("#tasks .done", &[]).await;
     page.has_focus("#tasks li:nth-child(2) input").await;
+    page.is_settled().await;
     assert!(page.tasks().iter().all(|task| task["completed"] == false));
 }
 
@@ -368,6 +303,7 @@ async fn a_new_task_whose_answer_was_lost_is_sent_again_and_stays_one() {
     page.reload().await;
     page.browser.click("#outbox [type=submit]").await;
     page.browser.shows("#tasks .title", &["Buy milk"]).await;
+    page.is_settled().await;
     assert_eq!(page.titles(), ["Buy milk"]);
 
     // The second attempt sends what was corrected before it.
@@ -375,6 +311,7 @@ async fn a_new_task_whose_answer_was_lost_is_sent_again_and_stays_one() {
     page.browser.fill("#outbox [name=title]", "Water the plants").await;
     page.browser.click("#outbox [type=submit]").await;
     page.browser.shows("#tasks .title", &["Water the plants", "Buy milk"]).await;
+    page.is_settled().await;
     assert_eq!(page.titles(), ["Buy milk", "Water the plants"]);
 
     // Nor does it undo what another device has changed meanwhile.
@@ -386,9 +323,10 @@ async fn a_new_task_whose_answer_was_lost_is_sent_again_and_stays_one() {
     );
     page.browser.fill("#outbox [name=title]", "Renew the passport").await;
     page.browser.click("#outbox [type=submit]").await;
-    page.browser.shows("#outbox .theirs .value", &["Renew the ID"]).await;
-    page.browser.click("#outbox [type=submit]").await;
+    page.browser.shows("#tasks .theirs .value", &["Renew the ID"]).await;
+    page.browser.click("#tasks form [type=submit]").await;
     page.browser.shows("#tasks .title", &["Renew the passport", "Water the plants", "Buy milk"]).await;
+    page.is_settled().await;
     assert_eq!(page.titles(), ["Buy milk", "Renew the passport", "Water the plants"]);
 }
 
@@ -405,6 +343,7 @@ async fn a_new_task_that_was_deleted_before_it_is_sent_again_is_added_only_if_th
     assert_eq!(page.titles(), [""; 0]);
     page.browser.click("#outbox [type=submit]").await;
     page.browser.shows("#tasks .title", &["Buy milk"]).await;
+    page.is_settled().await;
     assert_eq!(page.titles(), ["Buy milk"]);
 }
 
@@ -421,7 +360,7 @@ async fn a_look_at_an_unchanged_list_is_a_304_and_draws_nothing() {
          const options = { subtree: true, childList: true, attributes: true, characterData: true };
          new MutationObserver((records) => {
            changes += records.length;
-           moved += records.filter((record) => record.target.id === 'tasks' && record.removedNodes.length > 0).length;
+           moved += records.filter((record) => record.target.matches('ul') && record.removedNodes.length > 0).length;
          }).observe(document, options);
        }";
     page.browser.evaluate(watch).await;
@@ -448,15 +387,15 @@ async fn a_look_at_an_unchanged_list_is_a_304_and_draws_nothing() {
 #[ignore = "needs chromium and chromedriver"]
 async fn a_look_keeps_the_pages_that_were_loaded() {
     let page = Page::start(&[]).await;
-    for n in 0..70 {
+    for n in 0..210 {
         page.api("POST", "/tasks", json!({ "title": format!("Task {n}") }));
     }
     page.browser.click("#clear-filters").await;
-    page.browser.click("#load-more").await;
-    page.browser.shows("#summary", &["70 tasks"]).await;
+    page.browser.shows("#summary", &["210 tasks"]).await;
+    assert_eq!(page.look().await, json!(["GET /tasks 304"]));
     page.api("DELETE", &page.path(), Value::Null);
-    assert_eq!(page.look().await, json!(["GET /tasks 200"]));
-    page.browser.shows("#summary", &["69 tasks"]).await;
+    assert_eq!(page.look().await, json!(["GET /tasks 200", "GET /tasks 200"]));
+    page.browser.shows("#summary", &["209 tasks"]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -474,23 +413,25 @@ async fn choices_and_undo_fit_phones_and_desktops() {
             );
             page.reload().await;
             page.browser.click("#tasks li:has([aria-label='Edit Buy milk']) .edit").await;
-            page.browser.fill("#edit [name=title]", "Buy oat milk").await;
-            page.browser.fill("#edit [name=description]", "Two litres, from the shop at the corner").await;
-            page.browser.set_value("#edit [name=priority]", "high").await;
-            page.browser.set_value("#edit [name=due_date]", "2099-12-24").await;
-            page.browser.set_value("#edit [name=due_time]", "10:00").await;
+            page.browser.fill("#tasks form [name=title]", "Buy oat milk").await;
+            page.browser
+                .fill("#tasks form [name=description]", "Two litres, from the shop at the corner")
+                .await;
+            page.browser.set_value("#tasks form [name=priority]", "high").await;
+            page.browser.set_value("#tasks form [name=due_date]", "2099-12-24").await;
+            page.browser.set_value("#tasks form [name=due_time]", "10:00").await;
             let theirs =
                 json!({ "title": "Buy soy milk and sugar", "priority": "low", "due_date": "2099-12-30" });
             page.api("PUT", &page.path(), theirs);
-            page.browser.click("#edit .save").await;
+            page.browser.click("#tasks form [type=submit]").await;
             let theirs = ["Buy soy milk and sugar", "None", "Dec 30, 2099", "Low"];
-            page.browser.shows("#edit .theirs .value", &theirs).await;
-            let fits = "async () => document.querySelector('#edit').scrollWidth <= innerWidth";
+            page.browser.shows("#tasks form .theirs .value", &theirs).await;
+            let fits = "async () => document.querySelector('#tasks form').scrollWidth <= innerWidth";
             assert_eq!(page.browser.evaluate(fits).await, true, "{device}");
             page.browser.screenshot(&format!("choice-{device}-{color_scheme}")).await;
-            page.browser.find("#edit .save").await.scroll_into_view().await.unwrap();
+            page.browser.find("#tasks form [type=submit]").await.scroll_into_view().await.unwrap();
             page.browser.screenshot(&format!("choice-end-{device}-{color_scheme}")).await;
-            page.browser.click("#edit .cancel").await;
+            page.browser.click("#tasks form .cancel").await;
 
             page.browser.click("#tasks li:last-child [type=checkbox]").await;
             page.browser.find(".toast button").await;
@@ -498,9 +439,7 @@ async fn choices_and_undo_fit_phones_and_desktops() {
             assert_eq!(page.browser.evaluate(FITS).await, true, "{device}");
             page.browser.screenshot(&format!("undo-{device}-{color_scheme}")).await;
             page.browser.click(".toast:last-child button").await;
-            page.browser
-                .shows("#tasks .title", &["Renew the passport", "Buy soy milk and sugar", "Water the plants"])
-                .await;
+            page.browser.shows("#summary", &["3 tasks"]).await;
         }
     }
 }

@@ -1,5 +1,5 @@
-//! Due dates of the three kinds: a day, a time on the user's clock, and an instant, which the page shows in the reader's
-//! zone.
+//! Due dates of the three kinds: a day, a time on the user's clock, and an instant, which the page shows in the
+//! reader's zone.
 
 use super::*;
 
@@ -41,17 +41,18 @@ impl Page {
         self.has_values(&format!("{form} [name=due_time]"), &[time]).await;
     }
 
-    /// Opens the edit dialog, types a title, and saves.
+    /// Edits the title, and saves.
     async fn rename(&self, title: &str) {
         self.browser.click("#tasks .edit").await;
-        self.browser.fill("#edit [name=title]", title).await;
+        self.browser.fill("#tasks form [name=title]", title).await;
         self.save().await;
         self.browser.shows("#tasks .title", &[title]).await;
     }
 
     async fn save(&self) {
-        self.browser.click("#edit .save").await;
-        self.browser.shows("#edit", &[]).await;
+        self.browser.click("#tasks form [type=submit]").await;
+        self.browser.shows("#tasks form", &[]).await;
+        self.is_settled().await;
     }
 }
 
@@ -68,12 +69,13 @@ async fn a_day_without_a_time_is_saved_as_a_day() {
         page.browser.shows("#tasks .title", &[zone]).await;
         page.browser.shows("#tasks time", &["Jan 30, 2099"]).await;
         page.has_due("#new-task", "", "").await;
+        page.is_settled().await;
         assert_eq!(page.machine_readable().await, json!(["2099-01-30"]));
         let path = format!("/tasks/{}", page.tasks()[0]["id"].as_str().unwrap());
         assert_eq!(page.due_date(&path), "2099-01-30");
 
         page.browser.click("#tasks .edit").await;
-        page.has_due("#edit", "2099-01-30", "").await;
+        page.has_due("#tasks form", "2099-01-30", "").await;
         page.save().await;
         page.rename("Renamed").await;
         assert_eq!(page.due_date(&path), "2099-01-30");
@@ -94,21 +96,22 @@ async fn a_day_and_a_time_are_saved_as_a_time_on_the_clock() {
         page.browser.shows("#tasks .title", &[zone]).await;
         page.browser.shows("#tasks time", &["Jan 30, 2099, 10:00 AM"]).await;
         page.has_due("#new-task", "", "").await;
+        page.is_settled().await;
         assert_eq!(page.machine_readable().await, json!(["2099-01-30T10:00:00"]));
         let path = format!("/tasks/{}", page.tasks()[0]["id"].as_str().unwrap());
         assert_eq!(page.due_date(&path), "2099-01-30T10:00:00");
 
         // Another day keeps the time.
         page.browser.click("#tasks .edit").await;
-        page.has_due("#edit", "2099-01-30", "10:00").await;
-        page.set_due("#edit", "2099-01-31", "10:00").await;
+        page.has_due("#tasks form", "2099-01-30", "10:00").await;
+        page.set_due("#tasks form", "2099-01-31", "10:00").await;
         page.save().await;
         assert_eq!(page.due_date(&path), "2099-01-31T10:00:00");
 
         // Without its time it is a day, and without its day no due date.
         for (day, saved) in [("2099-01-31", json!("2099-01-31")), ("", Value::Null)] {
             page.browser.click("#tasks .edit").await;
-            page.set_due("#edit", day, "").await;
+            page.set_due("#tasks form", day, "").await;
             page.save().await;
             assert_eq!(page.due_date(&path), saved);
         }
@@ -202,10 +205,10 @@ async fn an_instant_is_shown_in_the_readers_zone() {
         page.travel(zone).await;
         page.browser.shows("#tasks time", &texts).await;
         assert_eq!(page.machine_readable().await, json!(instants));
-        for (item, (day, time)) in ["first", "last"].into_iter().zip(fields) {
-            page.browser.click(&format!("#tasks li:{item}-child .edit")).await;
-            page.has_due("#edit", day, time).await;
-            page.browser.click("#edit .cancel").await;
+        for (group, (day, time)) in ["overdue", "upcoming"].into_iter().zip(fields) {
+            page.browser.click(&format!("[data-group={group}] .edit")).await;
+            page.has_due("#tasks form", day, time).await;
+            page.browser.click("#tasks form .cancel").await;
         }
     }
 }
@@ -225,7 +228,7 @@ async fn an_instant_that_is_not_edited_does_not_move() {
     // The due date of another device counts.
     page.browser.click("#tasks .edit").await;
     page.api("PUT", &path, json!({ "due_date": "2099-01-30T02:00:00Z" }));
-    page.browser.fill("#edit [name=title]", "Renamed again").await;
+    page.browser.fill("#tasks form [name=title]", "Renamed again").await;
     page.save().await;
     assert_eq!(page.due_date(&path), "2099-01-30T02:00:00Z");
 
@@ -233,13 +236,14 @@ async fn an_instant_that_is_not_edited_does_not_move() {
     page.api("PUT", &path, json!({ "due_date": due }));
     page.reload().await;
     page.browser.click("#tasks .edit").await;
-    page.browser.fill("#edit [name=title]", "Another").await;
+    page.browser.fill("#tasks form [name=title]", "Another").await;
     page.api("DELETE", &path, Value::Null);
-    page.browser.click("#edit .save").await;
+    page.browser.click("#tasks form [type=submit]").await;
     page.has_due("#outbox", "2026-11-01", "01:30:15").await;
     page.reload().await;
     page.browser.click("#outbox [type=submit]").await;
     page.browser.shows("#tasks .title", &["Another"]).await;
+    page.is_settled().await;
     assert_eq!(page.tasks()[0]["due_date"], due);
 }
 
@@ -251,13 +255,13 @@ async fn an_edited_instant_stays_an_instant_as_long_as_it_has_a_time() {
         let path = page.create("Call", "2099-01-30T02:00:00Z");
         page.travel(zone).await;
         page.browser.click("#tasks .edit").await;
-        page.set_due("#edit", "2099-01-31", "10:15").await;
+        page.set_due("#tasks form", "2099-01-31", "10:15").await;
         page.save().await;
         page.browser.shows("#tasks time", &["Jan 31, 2099, 10:15 AM"]).await;
         assert_eq!(page.due_date(&path), instant, "{zone}");
 
         page.browser.click("#tasks .edit").await;
-        page.set_due("#edit", "2099-01-31", "").await;
+        page.set_due("#tasks form", "2099-01-31", "").await;
         page.save().await;
         page.browser.shows("#tasks time", &["Jan 31, 2099"]).await;
         assert_eq!(page.due_date(&path), "2099-01-31", "{zone}");
@@ -272,11 +276,12 @@ async fn an_edit_of_an_instant_that_waits_in_the_outbox_is_saved_as_an_instant()
     let path = page.create("Call", "2099-01-30T02:00:00Z");
     page.travel(WEST).await;
     page.browser.click("#tasks .edit").await;
-    page.set_due("#edit", "2099-01-29", "18:15").await;
+    page.set_due("#tasks form", "2099-01-29", "18:15").await;
     page.reload().await;
     page.has_due("#outbox", "2099-01-29", "18:15").await;
     page.browser.click("#outbox [type=submit]").await;
     page.browser.shows("#tasks time", &["Jan 29, 2099, 6:15 PM"]).await;
+    page.is_settled().await;
     assert_eq!(page.due_date(&path), "2099-01-30T02:15:00Z");
 }
 
@@ -297,12 +302,12 @@ async fn a_time_without_a_day_is_told_at_its_field() {
     page.browser.shows("#tasks .title", &["Call", "Buy milk"]).await;
     page.browser.shows(".field-error", &[]).await;
 
-    page.browser.click("#tasks li:last-child .edit").await;
-    page.set_due("#edit", "", "10:00").await;
-    page.browser.click("#edit .save").await;
-    page.browser.shows("#edit .field:has([name=due_date]) .field-error", &[told]).await;
-    page.browser.find("#edit [name=due_date][aria-invalid=true]:focus").await;
-    page.set_due("#edit", "", "").await;
+    page.browser.click("[data-group=undated] .edit").await;
+    page.set_due("#tasks form", "", "10:00").await;
+    page.browser.click("#tasks form [type=submit]").await;
+    page.browser.shows("#tasks form .field:has([name=due_date]) .field-error", &[told]).await;
+    page.browser.find("#tasks form [name=due_date][aria-invalid=true]:focus").await;
+    page.set_due("#tasks form", "", "").await;
     page.save().await;
     assert_eq!(page.tasks()[0]["due_date"], Value::Null);
     let sent = "async () => network.sent.filter((request) => !request.startsWith('GET'))";
@@ -328,14 +333,15 @@ async fn a_refused_due_date_keeps_its_time_beside_its_day() {
     page.set_due("#outbox", "2099-01-30", "10:00").await;
     page.browser.click("#outbox [type=submit]").await;
     page.browser.shows("#tasks time", &["Jan 30, 2099, 10:00 AM"]).await;
+    page.is_settled().await;
     assert_eq!(page.tasks()[0]["due_date"], "2099-01-30T10:00:00");
 
-    // The dialog stays open. A time with seconds keeps them.
+    // An edit opens again. A time with seconds keeps them.
     page.browser.click("#tasks .edit").await;
-    page.set_due("#edit", "12026-01-30", "10:00:30").await;
-    page.browser.click("#edit .save").await;
-    page.browser.find("#edit .field:has([name=due_date]) .field-error").await;
-    page.set_due("#edit", "2099-01-30", "10:00:30").await;
+    page.set_due("#tasks form", "12026-01-30", "10:00:30").await;
+    page.browser.click("#tasks form [type=submit]").await;
+    page.browser.find("#tasks form .field:has([name=due_date]) .field-error").await;
+    page.set_due("#tasks form", "2099-01-30", "10:00:30").await;
     page.save().await;
     page.rename("Renamed").await;
     assert_eq!(page.tasks()[0]["due_date"], "2099-01-30T10:00:30");
@@ -348,9 +354,9 @@ async fn a_refused_due_date_keeps_its_time_beside_its_day() {
     );
     page.reload().await;
     page.browser.click("#tasks .edit").await;
-    page.set_due("#edit", "12026-01-30", "10:00").await;
-    page.browser.click("#edit .save").await;
-    page.browser.find("#edit .field:has([name=due_date]) .field-error").await;
+    page.set_due("#tasks form", "12026-01-30", "10:00").await;
+    page.browser.click("#tasks form [type=submit]").await;
+    page.browser.find("#tasks form .field:has([name=due_date]) .field-error").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -381,12 +387,12 @@ async fn forms_with_due_dates_fit_phones_and_desktops() {
             page.set_due("#new-task", "", "10:00").await;
             page.browser.click("#new-task [type=submit]").await;
             page.browser.screenshot(&format!("due-error-{device}-{color_scheme}")).await;
-            page.browser.click("#tasks li:last-child .edit").await;
-            page.has_due("#edit", "2099-12-30", "14:59:30").await;
-            let fits = "async () => document.querySelector('#edit').scrollWidth <= innerWidth";
+            page.browser.click("[data-group=upcoming] li:last-child .edit").await;
+            page.has_due("#tasks form", "2099-12-30", "14:59:30").await;
+            let fits = "async () => document.querySelector('#tasks form').scrollWidth <= innerWidth";
             assert_eq!(page.browser.evaluate(fits).await, true, "{device}");
             page.browser.screenshot(&format!("due-edit-{device}-{color_scheme}")).await;
-            page.browser.click("#edit .cancel").await;
+            page.browser.click("#tasks form .cancel").await;
             page.set_due("#new-task", "", "").await;
         }
     }

@@ -1,0 +1,56 @@
+// Selecting several tasks, to complete or delete them together.
+
+import { complete, erase } from './actions.js';
+import { itemOf, list, view } from './board.js';
+import { $, $$ } from './dom.js';
+
+const [bar, start] = [$('#selection'), $('#select')];
+
+const picks = (state = '') => $$(`.task[aria-busy=false] .pick${state}`, list);
+const selected = () => picks(':checked').map((pick) => pick.closest('.task').dataset.id);
+
+function show(isOn) {
+  bar.hidden = !isOn;
+  start.ariaPressed = String(isOn);
+  count();
+}
+
+function count() {
+  const { length } = selected();
+  $('#selected').textContent = `${length} selected`;
+  for (const button of $$('.some', bar)) button.disabled = length === 0;
+}
+
+/** Selects a task, or no longer. */
+export function select(id) {
+  const pick = $('.pick', itemOf(id));
+  pick.checked = !pick.checked;
+  show(true);
+}
+
+export function clearSelection() {
+  for (const pick of picks()) pick.checked = false;
+  show(false);
+}
+
+function finish(act) {
+  const ids = selected();
+  clearSelection();
+  start.focus();
+  act(ids);
+}
+
+start.addEventListener('click', () => (bar.hidden ? show(true) : clearSelection()));
+list.addEventListener('change', count);
+$('#select-all').addEventListener('click', () => {
+  for (const pick of picks()) pick.checked = true;
+  count();
+});
+$('#complete-selected').addEventListener('click', () => {
+  finish((ids) => complete(ids.filter((id) => !view(id).completed), true));
+});
+$('#delete-selected').addEventListener('click', () => finish(erase));
+$('#end-selection').addEventListener('click', () => {
+  clearSelection();
+  start.focus();
+});
