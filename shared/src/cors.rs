@@ -97,9 +97,11 @@ impl CorsHeaders {
             *response.status_mut() = StatusCode::NO_CONTENT;
         }
         let headers = response.headers_mut();
-        // A cache must not give one origin the answer to another.
+        // A cache must not give one origin the answer to another. Of two such lines Lambda sends only the first.
         if self.varies {
-            headers.append(header::VARY, HeaderValue::from_static("Origin"));
+            let both = headers.get(header::VARY).map(|vary| [vary.as_bytes(), b", Origin"].concat());
+            let both = both.and_then(|vary| HeaderValue::from_bytes(&vary).ok());
+            headers.insert(header::VARY, both.unwrap_or(HeaderValue::from_static("Origin")));
         }
         let Some(origin) = self.allow_origin else { return };
         headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);

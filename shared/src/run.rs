@@ -170,8 +170,12 @@ async fn into_lambda_response(response: axum::response::Response) -> ApiGatewayV
     response.status_code = parts.status.as_u16().into();
     response.headers = parts.headers;
     match body.collect().await {
-        // Every answer is text.
-        Ok(body) => response.body = String::from_utf8(body.to_bytes().into()).ok().map(Body::Text),
+        Ok(body) => {
+            // Text goes as it is, and what `docs` has compressed as base64.
+            let text = String::from_utf8(body.to_bytes().into());
+            response.is_base64_encoded = text.is_err();
+            response.body = Some(text.map_or_else(|error| Body::Binary(error.into_bytes()), Body::Text));
+        }
         Err(error) => {
             tracing::error!(%error, "an answer cannot be sent");
             response.status_code = 500;

@@ -154,8 +154,12 @@ fn from_lambda(answer: &Value) -> Response<Body> {
     for (name, value) in answer["headers"].as_object().unwrap() {
         response = response.header(name, value.as_str().unwrap());
     }
-    assert_eq!(answer["isBase64Encoded"], false, "{answer}");
-    response.body(Body::from(answer["body"].as_str().unwrap_or_default().to_owned())).unwrap()
+    let body = answer["body"].as_str().unwrap_or_default();
+    let body = match answer["isBase64Encoded"].as_bool() {
+        Some(true) => STANDARD.decode(body).unwrap(),
+        _ => body.into(),
+    };
+    response.body(Body::from(body)).unwrap()
 }
 
 /// Returns status, headers and body, with placeholders for the values that change each time.
@@ -173,6 +177,7 @@ where
         .collect();
     let body: Value = match &*body {
         [] => Value::Null,
+        compressed if headers.contains_key("content-encoding") => STANDARD.encode(compressed).into(),
         body if headers["content-type"].starts_with("application/json") => {
             serde_json::from_slice(body).unwrap()
         }

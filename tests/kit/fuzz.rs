@@ -178,6 +178,12 @@ fn check_answer(sent: &Value, answer: &Value) {
     for (only_status, name) in [(401, "www-authenticate"), (429, "retry-after")] {
         assert_eq!(header(name).is_some(), status == only_status, "{name}: {}", context());
     }
+    // The description of the API may be compressed.
+    if header("content-encoding").is_some() {
+        let path = sent["rawPath"].as_str().unwrap();
+        let is_openapi = ["/openapi.json", "/api/openapi.json"].contains(&path);
+        return assert!(is_openapi && status == 200, "{}", context());
+    }
     assert_eq!(answer["isBase64Encoded"], false, "{}", context());
 
     let request_id = header("x-request-id");

@@ -3,25 +3,44 @@
 //! The page is [Swagger UI](https://swagger.io/tools/swagger-ui/), as in FastAPI. The binary holds everything that it loads,
 //! so it needs no CDN, and the function no database and no secret.
 
+mod coding;
+
 use axum::{
     Router,
     http::{HeaderName, Uri, header},
     response::{IntoResponse, Response},
     routing::get,
 };
-use shared::{Error, extract::json_response};
+use shared::Error;
 
-/// openapi.yaml as JSON.
+use coding::{Coding, Compressed};
+
+/// openapi.yaml as JSON, for tests: the binary holds it compressed.
 pub const OPENAPI: &str = include_str!(concat!(env!("OUT_DIR"), "/openapi.json"));
 
+/// Names a text that the build script compressed.
+macro_rules! compressed {
+    ($name:literal) => {
+        Compressed {
+            gzip: include_bytes!(concat!(env!("OUT_DIR"), "/", $name, ".gz")),
+            brotli: include_bytes!(concat!(env!("OUT_DIR"), "/", $name, ".br")),
+        }
+    };
+}
+
 /// The files that the page loads: name, content type and content.
-const FILES: [(&str, &str, &str); 3] = [
-    ("docs.js", JAVASCRIPT, include_str!("../assets/docs.js")),
-    ("swagger-ui-bundle.js", JAVASCRIPT, include_str!(concat!(env!("OUT_DIR"), "/swagger-ui-bundle.js"))),
-    ("swagger-ui.css", "text/css; charset=utf-8", include_str!(concat!(env!("OUT_DIR"), "/swagger-ui.css"))),
+const FILES: [(&str, &str, Compressed); 4] = [
+    ("docs.css", CSS, compressed!("docs.css")),
+    ("docs.js", JAVASCRIPT, compressed!("docs.js")),
+    ("swagger-ui-bundle.js", JAVASCRIPT, compressed!("swagger-ui-bundle.js")),
+    ("swagger-ui.css", CSS, compressed!("swagger-ui.css")),
 ];
 
+const CSS: &str = "text/css; charset=utf-8";
+
 const JAVASCRIPT: &str = "text/javascript; charset=utf-8";
+
+const JSON: &str = "application/json; charset=utf-8";
 
 /// Allows only our own scripts and connections, and no frame around the page. Swagger UI has styles in its elements and icons
 /// in its style sheet.
@@ -31,9 +50,13 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; st
 /// The routes of this function.
 pub fn router() -> Router {
     Router::new()
-        .route("/openapi.json", get(async || json_response(OPENAPI)))
+        .route("/openapi.json", get(openapi))
         .route("/docs", get(page))
         .route("/docs/{file}", get(file))
+}
+
+async fn openapi(coding: Coding) -> Result<Response, Error> {
+    Ok(([(header::CONTENT_TYPE, JSON)], compressed!("openapi.json").answer(coding)?).into_response())
 }
 
 async fn page() -> ([(HeaderName, &'static str); 2], &'static str) {
@@ -44,11 +67,11 @@ async fn page() -> ([(HeaderName, &'static str); 2], &'static str) {
     (headers, include_str!("../assets/docs.html"))
 }
 
-async fn file(uri: Uri) -> Result<Response, Error> {
+async fn file(coding: Coding, uri: Uri) -> Result<Response, Error> {
     let requested = uri.path().strip_prefix("/docs/");
     let (_, content_type, text) =
-        FILES.into_iter().find(|(name, ..)| Some(*name) == requested).ok_or(Error::NotFound)?;
-    // The files are more than a megabyte together, and hardly ever change.
-    let headers = [(header::CONTENT_TYPE, content_type), (header::CACHE_CONTROL, "public, max-age=86400")];
-    Ok((headers, text).into_response())
+        FILES.iter().find(|(name, ..)| Some(*name) == requested).ok_or(Error::NotFound)?;
+    // The files are 360 kB together, and hardly ever change.
+    let headers = [(header::CONTENT_TYPE, *content_type), (header::CACHE_CONTROL, "public, max-age=86400")];
+    Ok((headers, text.answer(coding)?).into_response())
 }
