@@ -6,7 +6,7 @@ import { $ } from './dom.js';
 let standing = null;
 
 /** Shows an alert in the open dialog, or else in the view. */
-export function showAlert(text, retry = standing?.retry) {
+export function showAlert(text, retry = $('#board').hidden ? null : standing?.retry) {
   const box = $('#alert');
   ($('dialog[open] form') ?? $('.view:not([hidden])')).prepend(box);
   $('p', box).textContent = text;
@@ -15,10 +15,10 @@ export function showAlert(text, retry = standing?.retry) {
   box.hidden = false;
 }
 
-/** Hides the alert. A standing one is shown again. */
+/** Hides the alert. A standing one is shown again, beside the list. */
 export function hideAlert() {
   $('#alert').hidden = true;
-  if (standing) showAlert(standing.text);
+  if (standing && !$('#board').hidden) showAlert(standing.text);
 }
 
 export function setStandingAlert(alert) {

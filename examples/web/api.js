@@ -1,42 +1,31 @@
-// A client of the API. It knows nothing of the page: copy this file to any other front end.
+// A client of the API, which openapi.yaml describes. It knows nothing of the page: copy it to any other front end.
 //
-// A sign-in starts a session with two tokens. The access token goes with every request. After a week (ACCESS_TOKEN_TTL
-// of the server) it is refused with 401, and the refresh token gets two new ones. A refresh token is for one refresh.
-// For an hour it gets the same answer again, because answers get lost. After that, or when the next one has been used,
-// it counts as stolen, and the session ends. The session also ends when the user signs out, ends it on another device,
-// changes the password or does not refresh it for 30 days, and after 90 days in any case. A refresh then answers
+// A session has an access token, which goes with every request, and a refresh token, which gets two new ones when the
+// other was refused (401). A refresh token is for one refresh. For an hour it gets the same answer again, because
+// answers get lost; after that it counts as stolen, and the session ends. A refresh then answers
 // `invalid_refresh_token`. Nothing else signs the user out.
 //
-// Several devices of a user change the same tasks. A list and a task have a tag (`ETag`), and get a new one with each
-// change. The tag of a task is its `revision`.
-// - With the tag of the list that it has, a client gets the list again only if a task has changed (`If-None-Match`).
-// - With the revision that the user saw, a change is refused with 412 `changed_meanwhile` if the task has changed since
-//   (`If-Match`). If an answer was lost, that may be the client's own change: read the task before you try again.
-// - With a key of its own, a new task can be sent again after a lost answer, and stays one task (`Idempotency-Key`).
+// Several devices of a user change the same tasks. A list has a tag (`etag`) and a task a `revision`, which are others
+// after each change. A change with the revision that the user saw is refused (412 `changed_meanwhile`) if the task has
+// another one by now. After a lost answer that may be the client's own change: read the task before you try again.
 
-/** The key of the session in localStorage, where all tabs share it and every script of the page's origin can read it. */
+/** The key in localStorage, where all tabs share the session and every script of the page's origin can read it. */
 const KEY = 'todo-session';
-
-/** A refresh without an answer is given up after this time, in milliseconds: requests of all tabs wait for it. */
+/** A refresh without an answer is given up after this time, as requests of all tabs wait for it. Times are in ms. */
 const TIMEOUT = 10_000;
-/** The pauses before a refresh or a sign-out is sent again, in milliseconds. */
+/** The pauses before a refresh or a sign-out is sent again. */
 const PAUSES = [500, 2000];
-/** Other tabs read what a tab has written to localStorage after this time at the latest, in milliseconds. */
+/** After this time, other tabs read what a tab has written to localStorage. */
 const SPREADING = 200;
 
-/** Why a request has no better answer; `message` is a sentence, or several, to be shown as it is. */
+/**
+ * An error, whose message can be shown as it is. `status` is 0 if there was no answer, `code` is for programs, such as
+ * `task_not_found`, `requestId` is in the server's log, `retryAfter` in seconds, and `fields` has a sentence for each
+ * field that was refused.
+ */
 export class ApiError extends Error {
   name = 'ApiError';
 
-  /**
-   * @param {string} message
-   * @param {object} [about]
-   * @param {number} [about.status] of HTTP; 0 when there was no answer
-   * @param {string} [about.code] for programs, such as `task_not_found`
-   * @param {string} [about.requestId] what the server's log calls this request
-   * @param {number} [about.retryAfter] seconds until it is worth another try
-   * @param {Record<string, string>} [about.fields] a sentence for each field that was refused, by name
-   */
   constructor(message, { status = 0, code, requestId, retryAfter, fields = {} } = {}) {
     super(message);
     Object.assign(this, { status, code, requestId, retryAfter, fields });
@@ -44,13 +33,9 @@ export class ApiError extends Error {
 }
 
 /**
- * Every method answers with what the API does, and throws an {@link ApiError} or, when its `signal` is aborted, the
- * signal's reason.
- *
- * @param {string} baseUrl such as `https://abc.execute-api.eu-central-1.amazonaws.com`; empty for the page's own origin
- * @param {object} [options]
- * @param {(error: ApiError) => void} [options.onSignedOut] called when the session has ended
- * @param {() => void} [options.onOtherTab] called when another tab has signed in or out, and so has this one
+ * Every method returns what the API answers, and throws an {@link ApiError} or, when its `signal` is aborted, the
+ * signal's reason. `baseUrl` has no slash at its end, and is empty for the page's own origin. `onSignedOut` gets the
+ * error when the session has ended; `onOtherTab` is called when another tab has signed in or out, and so has this one.
  */
 export function createApi(baseUrl, { onSignedOut = () => {}, onOtherTab = () => {} } = {}) {
   /** The answer to the last sign-in or refresh: `{access_token, refresh_token, user}`, or null. */
@@ -63,6 +48,12 @@ export function createApi(baseUrl, { onSignedOut = () => {}, onOtherTab = () => 
   function keep(newSession) {
     session = newSession;
     storage((store) => (session ? store.setItem(KEY, JSON.stringify(session)) : store.removeItem(KEY)));
+  }
+
+  /** Keeps new tokens under the lock. The tab that gets it next must find them. */
+  function replace(newSession) {
+    keep(newSession);
+    return pause(SPREADING);
   }
 
   /** Takes over what another tab has done. */
@@ -84,7 +75,7 @@ export function createApi(baseUrl, { onSignedOut = () => {}, onOtherTab = () => 
     // Another tab has refreshed, or signed out.
     if (session?.access_token !== refused) return;
     const { refresh_token } = session;
-    /** False if the user has signed out meanwhile. The answer then counts no longer. */
+    /** False if the user has signed out meanwhile: the answer then counts no longer. */
     const isCurrent = () => {
       follow();
       return session?.refresh_token === refresh_token;
@@ -93,9 +84,7 @@ export function createApi(baseUrl, { onSignedOut = () => {}, onOtherTab = () => 
       const { body } = await persistently(() => (
         send('POST', '/auth/refresh', { body: { refresh_token }, signal: AbortSignal.timeout(TIMEOUT) })
       ));
-      if (isCurrent()) keep(body);
-      // The next tab gets the lock after that, and must find the new tokens.
-      await pause(SPREADING);
+      if (isCurrent()) await replace(body);
     } catch (error) {
       if (error.code === 'invalid_refresh_token' && isCurrent()) {
         keep(null);
@@ -119,22 +108,21 @@ export function createApi(baseUrl, { onSignedOut = () => {}, onOtherTab = () => 
       throw new ApiError('The server cannot be reached. Check your connection and try again.');
     }
     const answer = { headers: response.headers, body: parse(text) };
-    const isEmpty = response.status === 204 || response.status === 304;
-    if (isEmpty || (response.ok && answer.body)) return answer;
+    if ([204, 304].includes(response.status) || (response.ok && answer.body)) return answer;
     throw errorOf(response, answer.body ?? {});
   }
 
-  /** Sends a request with the access token, and once more with a new one if that was refused. */
-  async function request(method, path, options, isRepeated = false) {
+  /** Sends a request with the access token, and once more with the new one of `renew` if that was refused. */
+  async function request(method, path, options, renew = refresh) {
     const { access_token: token, user } = session ?? {};
     try {
       return await send(method, path, { ...options, token });
     } catch (error) {
-      if (error.status !== 401 || !token || isRepeated) throw error;
-      await refresh(token);
+      if (error.status !== 401 || !token || !renew) throw error;
+      await renew(token);
       // The token of another user is not for this request.
       if (session?.user.id !== user.id) throw error;
-      return request(method, path, options, true);
+      return request(method, path, options, null);
     }
   }
 
@@ -151,46 +139,68 @@ export function createApi(baseUrl, { onSignedOut = () => {}, onOtherTab = () => 
     if (!tasks) return null;
     // Of the link only the query is new. The rest may lack what a proxy has before the path.
     const query = headers.get('Link')?.match(/<[^>?]*(\?[^>]*)>;\s*rel="?next"?/)?.[1];
-    return { tasks, next: query ? `/tasks${query}` : null, etag: headers.get('ETag') };
+    return { tasks, next: query ? path.split('?')[0] + query : null, etag: headers.get('ETag') };
   }
 
   return {
-    get signedIn() { return session !== null; },
-    /** The ID of the signed-in user, or null. */
+    /** The signed-in user, `{id, email, username}`, or null. */
+    get user() { return session?.user ?? null; },
     get userId() { return session?.user.id ?? null; },
     signUp: ({ email, password, username }) => enter('/auth/signup', { email, password, username: username || null }),
     signIn: ({ email, password }) => enter('/auth/login', { email, password }),
-    /**
-     * Signs out all tabs at once, and tells the server without waiting for it. The access token may have expired. If the
-     * server cannot be reached, the session goes on there until it expires, but this browser has no token of it.
-     */
+    /** Signs out all tabs at once. If the server cannot be told, the session expires there, and its tokens are gone. */
     signOut() {
       const token = session?.access_token;
       keep(null);
       persistently(() => send('POST', '/auth/logout', { token, keepalive: true })).catch(() => {});
     },
+
     me: (options) => bodyOf('GET', '/auth/me', options),
+    /** An empty username is none. */
+    async changeUsername(username) {
+      const user = await bodyOf('PATCH', '/auth/me', { body: { username: username || null } });
+      if (session?.user.id === user.id) keep({ ...session, user });
+      return user;
+    },
+    /** Ends every other session. This one gets new tokens: a refresh with the old ones would end it, and waits. */
+    changePassword: (current_password, new_password) => locked(async () => {
+      const passwords = { current_password, new_password };
+      const { body } = await request('POST', '/auth/password', { body: passwords }, refreshAlone);
+      follow();
+      if (session?.user.id === body.user.id) await replace(body);
+    }),
+    /** Deletes the user with all that is theirs, and signs out all tabs. */
+    async deleteAccount(password) {
+      await request('POST', '/auth/me/delete', { body: { password } });
+      keep(null);
+    },
+    /** Returns the user's sessions, newest first; this one is `current`. */
+    sessions: (options) => bodyOf('GET', '/auth/sessions', options),
+    endSession: (id) => request('DELETE', `/auth/sessions/${id}`),
+    endOtherSessions: () => request('DELETE', '/auth/sessions'),
 
     /**
-     * Returns a page of `filters.limit` tasks, its `etag`, and the `next` page for {@link nextPage}. A filter that is
-     * empty is none. With the `etag` of the same list, returns null if no task of the user has changed since.
+     * Returns `filters.limit` tasks, the `next` page for {@link nextPage}, and the list's `etag`. With that, the same
+     * list is null if no task of the user has changed since. An empty filter is none.
      */
     listTasks(filters = {}, { etag, ...options } = {}) {
       const set = Object.entries(filters).filter(([, value]) => value !== '' && value != null);
       const conditions = etag && { 'If-None-Match': etag };
       return page(`/tasks?${new URLSearchParams(set)}`, { ...options, conditions });
     },
+    /** The last deleted first. They are kept for 30 days. */
+    deletedTasks: (limit, options) => page(`/tasks/deleted?limit=${limit}`, options),
     nextPage: page,
     readTask: (id) => bodyOf('GET', `/tasks/${id}`),
     /**
-     * Creates a task, once for each key of {@link newKey}. Sent again with the same key, it is the task as it is now,
-     * whatever else is sent: `replayed` is then true. If the task was deleted since, it is 410 `task_deleted`.
+     * Creates a task, once for each key of {@link newKey}: after a lost answer, it is `replayed`, as it is now. 410
+     * `task_deleted` if it was deleted since.
      */
     async createTask(task, key = newKey()) {
       const { body, headers } = await request('POST', '/tasks', { body: task, conditions: { 'Idempotency-Key': key } });
       return { task: body, replayed: headers.has('Idempotent-Replayed') };
     },
-    /** Changes the fields that are sent; `null` or an empty string clears one. Without a revision, in any case. */
+    /** Changes the fields that are sent; null or an empty string clears one. Without a revision, in any case. */
     updateTask: (id, changes, revision) => (
       bodyOf('PUT', `/tasks/${id}`, { body: changes, conditions: ifMatch(revision) })
     ),
@@ -199,6 +209,8 @@ export function createApi(baseUrl, { onSignedOut = () => {}, onOtherTab = () => 
     deleteTask: (id, revision) => bodyOf('DELETE', `/tasks/${id}`, { conditions: ifMatch(revision) }),
     /** Brings a deleted task back. 404 `task_not_found` if it is no longer kept, or not deleted. */
     restoreTask: (id) => bodyOf('POST', `/tasks/${id}/restore`),
+    /** No deleted task can be restored after that. */
+    clearDeleted: () => request('DELETE', '/tasks/deleted'),
   };
 }
 
@@ -207,10 +219,7 @@ export const newKey = () => crypto.randomUUID?.() ?? crypto.getRandomValues(new 
 
 const ifMatch = (revision) => (revision === undefined ? {} : { 'If-Match': `"${revision}"` });
 
-/**
- * Returns the result of `use`, or undefined where the browser forbids localStorage. A session then lasts as long as the
- * page, and each tab has its own.
- */
+/** Returns undefined where the browser forbids localStorage. Each tab then has its own session, while it is open. */
 function storage(use) {
   try {
     return use(localStorage);
@@ -233,7 +242,7 @@ function parse(text) {
 /** Runs `action` in one tab at a time, unless there is no HTTPS and so no locks, or no localStorage to share. */
 const locked = (action) => (storage(() => navigator.locks) ? navigator.locks.request(KEY, action) : action());
 
-/** Asks again if there was no answer or a 5xx, for requests that may be carried out twice. */
+/** Asks again if there was no answer or a 5xx. The request may be carried out twice. */
 async function persistently(ask) {
   for (const time of PAUSES) {
     try {
@@ -252,8 +261,8 @@ const pause = (time) => new Promise((resolve) => { setTimeout(resolve, time); })
 function errorOf({ status, headers }, { detail, message, code, request_id: requestId }) {
   const retryAfter = Number(headers.get('Retry-After')) || undefined;
   const fields = Array.isArray(detail) ? fieldsOf(detail) : {};
-  if (code === 'email_taken') fields.email = sentence(detail);
-  if (code === 'username_taken') fields.username = sentence(detail);
+  const [, taken] = code?.match(/^(email|username)_taken$/) ?? [];
+  if (taken) fields[taken] = sentence(detail);
 
   let text = Object.values(fields).join(' ');
   text ||= sentence(detail ?? message ?? `The server gave an unexpected answer (${status})`);

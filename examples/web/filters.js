@@ -1,15 +1,29 @@
-// The filters and the order of the list.
+// The filters and the order of the list. They are in the URL: a reload, a bookmark and the Back button keep them.
 
 import { $ } from './dom.js';
-import { valuesOf } from './forms.js';
+import { changedValues, valuesOf } from './forms.js';
 
 export const filters = $('#filters');
+
+// A browser may have filled them in again after a reload.
+filters.reset();
+/** The values without any filter. */
+const NONE = valuesOf(filters);
 
 // Filters are always visible where there is room, as in style.css.
 const hasRoom = matchMedia('(min-width: 40rem)');
 const unfold = () => { $('details', filters).open = hasRoom.matches; };
 hasRoom.addEventListener('change', unfold);
 unfold();
+
+/** Takes over the filters of the URL. Returns true if they have changed. */
+export function readFilters() {
+  const before = valuesOf(filters);
+  const query = new URLSearchParams(location.search);
+  for (const name of Object.keys(NONE)) filters.elements[name].value = query.get(name) ?? NONE[name];
+  return changedValues(valuesOf(filters), before) !== null;
+}
+readFilters();
 
 export function isFiltered() {
   const { search, tag, completed, priority } = valuesOf(filters);
@@ -19,11 +33,13 @@ export function isFiltered() {
 export function filterByTag(tag) {
   filters.elements.tag.value = tag;
   filters.requestSubmit();
-  (hasRoom.matches ? $('#clear-filters') : $('#active-filters [data-filter=tag]')).focus();
+  $('#active-filters [data-filter=tag]').focus();
 }
 
-/** Shows a button for each active filter, which clears it. On a phone the filters themselves are folded away. */
+/** Writes the filters into the URL, and shows a button for each one that is active, which clears it. */
 export function showActiveFilters() {
+  const query = new URLSearchParams(changedValues(valuesOf(filters), NONE) ?? {});
+  history.replaceState(null, '', `${location.pathname}${query.size ? `?${query}` : ''}${location.hash}`);
   const active = ['tag', 'completed', 'priority'].map((name) => filters.elements[name]).filter(({ value }) => value);
   $('#active-filters').replaceChildren(...active.map(createButton));
 }
@@ -36,6 +52,7 @@ function createButton(control) {
   // With a name, it would be a control of the form beside the filter itself.
   button.dataset.filter = control.name;
   button.textContent = `${text} ×`;
+  button.dir = 'auto';
   button.ariaLabel = `Clear the filter ${control.ariaLabel}: ${text}`;
   button.addEventListener('click', () => {
     control.value = '';

@@ -1,5 +1,7 @@
 // The list that was last seen: it stays readable where there is no network.
 
+import { storage } from './storage.js';
+
 const KEY = 'todo-seen';
 /** The most that is kept, in characters: localStorage has room for five million. */
 const MOST = 1_000_000;
@@ -21,12 +23,3 @@ export function recall(user) {
 }
 
 export const forget = () => storage((store) => store.removeItem(KEY));
-
-/** Returns null where the browser forbids localStorage, or where it is full. */
-function storage(use) {
-  try {
-    return use(localStorage);
-  } catch {
-    return null;
-  }
-}

@@ -1,0 +1,74 @@
+// The trash: what the user has deleted in the last 30 days.
+
+import { change } from './changes.js';
+import { api } from './client.js';
+import { $ } from './dom.js';
+import { run } from './forms.js';
+import { load } from './list.js';
+import { createRow, drop } from './rows.js';
+import { toast } from './toasts.js';
+
+const PAGE_SIZE = 50;
+
+const [list, more, empty, dialog] = ['#deleted', '#more-deleted', '#empty', '#empty-trash'].map((id) => $(id));
+/** Where the rest of the trash is, or null. */
+let next;
+
+/** Shows the trash until `signal` is aborted. */
+export async function open(signal) {
+  signal.addEventListener('abort', clear);
+  const ask = async (page) => {
+    const { tasks, ...rest } = await page;
+    ({ next } = rest);
+    list.append(...tasks.map(draw));
+    summarize();
+  };
+  more.onclick = () => run(more, () => ask(api.nextPage(next, { signal })));
+  await ask(api.deletedTasks(PAGE_SIZE, { signal }));
+}
+
+function clear() {
+  next = null;
+  list.replaceChildren();
+  summarize();
+  $('#trash-about').textContent = '';
+}
+
+function summarize() {
+  more.hidden = !next;
+  empty.hidden = !list.firstElementChild;
+  $('#trash-about').textContent = empty.hidden ? 'The trash is empty.' : 'Tasks stay here for 30 days.';
+}
+
+function draw({ id, title, deleted_at }) {
+  const day = new Date(deleted_at).toLocaleDateString(undefined, { dateStyle: 'medium' });
+  return createRow({ title, about: `Deleted ${day}`, label: 'Restore', act: (row) => restore(id, row) });
+}
+
+async function restore(id, row) {
+  try {
+    await change(id, () => api.restoreTask(id));
+    toast('Task restored.');
+  } catch (error) {
+    if (error.code !== 'task_not_found') throw error;
+    toast('This task was no longer in the trash.');
+  }
+  drop(row);
+  summarize();
+  load();
+}
+
+empty.addEventListener('click', () => {
+  dialog.returnValue = '';
+  dialog.showModal();
+});
+
+dialog.addEventListener('close', () => {
+  if (dialog.returnValue !== 'confirm') return;
+  run(empty, async () => {
+    await api.clearDeleted();
+    clear();
+    summarize();
+    $('#trash-heading').focus();
+  });
+});
