@@ -4,6 +4,7 @@
 
 mod browser;
 mod server;
+mod waits;
 
 use std::{
     fs,
@@ -33,7 +34,16 @@ struct Dev {
 
 /// Returns a `cargo dev` command with only these variables, and a free port unless they have PORT.
 fn command(folder: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Command {
-    static DEV: LazyLock<PathBuf> = LazyLock::new(|| kit::binary("dev"));
+    static DEV: LazyLock<PathBuf> = LazyLock::new(|| {
+        // The download would be told on the standard error of `cargo dev`, which the tests keep.
+        let install = || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(dev_postgres::install())
+        };
+        // Some callers are in a runtime.
+        thread::spawn(install).join().unwrap().unwrap_or_else(|error| panic!("{error}"));
+        kit::binary("dev")
+    });
     let mut command = Command::new(&*DEV);
     command
         .arg("--data")

@@ -49,6 +49,15 @@ pub(crate) struct Sources {
     pub(crate) quiet: bool,
 }
 
+/// Downloads PostgreSQL if none is installed, for programs that start it where nobody sees their standard error.
+///
+/// # Errors
+/// Fails if it cannot be downloaded.
+pub async fn install() -> Result<(), Error> {
+    let sources = Sources::system();
+    sources.find(&sources.downloads, None).await.map(|_| ())
+}
+
 impl Sources {
     /// Returns the folders in `PATH`, the one that `pg_config` prints, and the usual ones. Downloads are kept in the
     /// default data folder of `cargo dev`.

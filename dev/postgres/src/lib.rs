@@ -19,5 +19,6 @@ mod server;
 pub use bridge::Bridge;
 pub use error::Error;
 pub use folder::prepare;
+pub use installation::install;
 pub use migrations::{migrate, migrate_within};
 pub use server::Server;

@@ -101,7 +101,8 @@ impl Server {
 
     pub(crate) async fn temporary_from(sources: &Sources) -> Result<Self, Error> {
         let installation = sources.find(&sources.downloads, None).await?;
-        Self::launch(&installation, &Storage::Temporary).await
+        waiting("Waiting for PostgreSQL, which starts", Self::launch(&installation, &Storage::Temporary))
+            .await
     }
 
     async fn launch(installation: &Installation, storage: &Storage) -> Result<Self, Error> {
@@ -112,7 +113,7 @@ impl Server {
         let mut attempts = 1..=5;
         loop {
             let (mut server, folder) = Self::spawn(installation, storage, port)?;
-            match waiting("Waiting for PostgreSQL, which starts", server.wait_until_ready(&folder)).await {
+            match server.wait_until_ready(&folder).await {
                 // Another program took the port first. (The messages are English because of `--locale=C`.)
                 Err(Error::Ended { log, .. })
                     if log.contains("could not bind") && attempts.next().is_some() =>

@@ -2,5 +2,6 @@
 
 #![cfg(test)]
 
+mod binary;
 mod database;
 mod function;
