@@ -445,8 +445,8 @@ mod tests {
     #[tokio::test]
     async fn the_newest_version_is_used_unless_the_data_need_another() {
         let scratch = scratch();
-        let bins = [14, 17, 15].map(|major| {
-            let bin = scratch.path().join(major.to_string());
+        let bins = [("a", 14), ("b", 17), ("c", 17), ("d", 15)].map(|(name, major)| {
+            let bin = scratch.path().join(name);
             fs::create_dir(&bin).unwrap();
             for name in ["postgres", "initdb", "pg_ctl"] {
                 script(&bin.join(name), &format!("echo 'postgres (PostgreSQL) {major}.1'"));
@@ -455,7 +455,7 @@ mod tests {
         });
         let sources = sources(&bins.each_ref().map(PathBuf::as_path), scratch.path(), Vec::new());
         let find = |data| sources.find(scratch.path(), data);
-        assert_eq!(find(None).await.unwrap().major, 17);
+        assert_eq!(find(None).await.unwrap().bin, bins[1], "the first of them, as in PATH");
         assert_eq!(find(Some("15")).await.unwrap().major, 15);
         let error = find(Some("16")).await.unwrap_err().to_string();
         assert!(error.contains("by PostgreSQL 16, but this machine has only PostgreSQL 17"), "{error}");
