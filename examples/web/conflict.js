@@ -4,7 +4,7 @@
 
 import { ApiError } from './api.js';
 import { api } from './client.js';
-import { $, $$ } from './dom.js';
+import { $ } from './dom.js';
 import { taskOf, textOf, valuesOfTask } from './due.js';
 import { changedValues } from './forms.js';
 
@@ -68,7 +68,6 @@ export function rebase(edit, values, now) {
 
 /** Shows their version beside each field of a form that has another value. */
 export function showTheirs(form, values, theirs) {
-  hideTheirs(form);
   for (const name of Object.keys(changesOf(values, theirs))) {
     const input = form.elements[name];
     const box = $('#theirs-template').content.firstElementChild.cloneNode(true);
@@ -77,13 +76,5 @@ export function showTheirs(form, values, theirs) {
     $('.value', box).textContent = $(`option[value="${CSS.escape(value)}"]`, input)?.textContent ?? (value || 'None');
     input.closest('.field').append(box);
     input.setAttribute('aria-describedby', box.id);
-    input.closest('details')?.setAttribute('open', '');
-  }
-}
-
-export function hideTheirs(form) {
-  for (const box of $$('.theirs', form)) {
-    $(`[aria-describedby="${box.id}"]`, form)?.removeAttribute('aria-describedby');
-    box.remove();
   }
 }

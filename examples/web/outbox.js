@@ -5,7 +5,7 @@ import { newKey } from './api.js';
 import { draw, expect, insert, itemOf, remove, view } from './board.js';
 import { inTurn } from './changes.js';
 import { api } from './client.js';
-import { changesOf, hideTheirs, rebase, saveEdit, saveOver, showTheirs } from './conflict.js';
+import { changesOf, rebase, saveEdit, saveOver, showTheirs } from './conflict.js';
 import { $, focusIsLost } from './dom.js';
 import { taskOf, valuesOfTask } from './due.js';
 import { changedValues, clearFieldErrors, fill, onSubmit, showFieldErrors, valuesOf } from './forms.js';

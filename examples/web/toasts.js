@@ -42,7 +42,7 @@ addEventListener('keydown', (event) => {
   const isUndo = event.key === 'z' && (event.ctrlKey || event.metaKey) && !event.shiftKey && !event.altKey;
   // A text field has an undo of its own.
   if (!isUndo || event.target.matches('input:not([type=checkbox]), textarea') || $('dialog[open]')) return;
-  const last = $$('button:not([hidden])', toasts).at(-1);
+  const last = $$('button:not([hidden], :disabled)', toasts).at(-1);
   if (!last) return;
   event.preventDefault();
   last.click();

@@ -138,10 +138,14 @@ impl Page {
         self.browser.evaluate(function).await;
     }
 
-    /// Waits until every request has its answer.
+    /// Waits until every request has its answer. Some are followed by another one.
     async fn is_settled(&self) {
-        let function =
-            "async () => { while (network.open > 0) await new Promise((again) => setTimeout(again, 20)); }";
+        let function = "async () => {
+             for (let quiet = 0; quiet < 5; quiet += 1) {
+               await new Promise((later) => setTimeout(later, 20));
+               if (network.open > 0) quiet = 0;
+             }
+           }";
         self.browser.evaluate(function).await;
     }
 
@@ -258,6 +262,7 @@ async fn quickly_typed_tasks_arrive_whole_and_in_order() {
         page.has_values("#new-task [name=title]", &["Not sent"]).await;
         page.browser.fill("#new-task [name=title]", "").await;
     }
+    page.is_settled().await;
     expected.sort_unstable();
     assert_eq!(page.titles(), expected);
 }
@@ -304,6 +309,7 @@ async fn tasks_typed_offline_are_kept_until_they_are_sent() {
     page.browser.shows("#tasks .title", &["One"]).await;
     page.browser.click("#outbox [type=submit]").await;
     page.browser.shows("#tasks .title", &["Two", "One"]).await;
+    page.is_settled().await;
     assert_eq!(page.titles(), ["One", "Two"]);
 }
 
