@@ -1,5 +1,6 @@
 //! The example page and the docs page in headless Chromium, through chromedriver.
 
+mod around;
 mod page;
 mod sessions;
 
@@ -8,7 +9,7 @@ use std::{
     io::{BufRead, BufReader},
     path::Path,
     process::{Child, Command, Stdio},
-    sync::Arc,
+    sync::{Arc, LazyLock},
     time::{Duration, Instant},
 };
 
@@ -40,6 +41,19 @@ const TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Returns true if the page needs no horizontal scrolling.
 const FITS: &str = "async () => document.documentElement.scrollWidth <= innerWidth";
+
+/// The source of axe-core, which npm installs the first time.
+static AXE: LazyLock<String> = LazyLock::new(|| {
+    let folder = kit::target_folder().join("axe-core-4.14.1");
+    let file = folder.join("node_modules/axe-core/axe.min.js");
+    if !file.exists() {
+        let mut npm = Command::new("npm");
+        npm.args(["install", "--no-save", "--ignore-scripts", "axe-core@4.14.1", "--prefix"]).arg(&folder);
+        let output = npm.output().unwrap_or_else(|error| panic!("npm cannot be run: {error}"));
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    fs::read_to_string(file).unwrap()
+});
 
 /// A browser. Elements are selected by CSS selectors.
 struct Browser {
@@ -199,6 +213,16 @@ impl Browser {
             json!({ "method": method, "headers": headers, "body": body })
         );
         self.evaluate(&function).await
+    }
+
+    /// Returns what axe-core finds wrong in the page: the rule and the element of each violation.
+    async fn axe(&self) -> Vec<String> {
+        self.driver.execute(&*AXE, Vec::new()).await.unwrap();
+        let function = "async () => {
+             const { violations } = await axe.run();
+             return violations.flatMap(({ id, nodes }) => nodes.map(({ target }) => `${id}: ${target}`));
+           }";
+        serde_json::from_value(self.evaluate(function).await).unwrap()
     }
 
     async fn resize(&self, width: u32, height: u32) {

@@ -14,12 +14,14 @@ use axum::{
 };
 use futures_util::stream;
 use hyper_util::rt::TokioIo;
+use shared::extract::json_response;
 use tokio::{net::TcpStream, sync::Semaphore};
 
 use super::*;
 
 const REFRESH: &str = "POST /auth/refresh";
 const LOGOUT: &str = "POST /auth/logout";
+const PASSWORD_CHANGE: &str = "POST /auth/password";
 
 const ENDED: &str = "Your session has ended. Please sign in again.";
 const OTHER_TAB: &str = "You were signed out in another tab.";
@@ -571,4 +573,54 @@ async fn where_local_storage_is_forbidden_a_session_lasts_as_long_as_the_page() 
     network.has(LOGOUT, &["204"]).await;
     browser.driver.refresh().await.unwrap();
     browser.find("#sign-in").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs chromium and chromedriver"]
+async fn a_refresh_during_a_password_change_waits_for_its_tokens() {
+    let tabs = Tabs::start(&[]).await;
+    let change = format!("api.changePassword('{PASSWORD}', 'another horse battery')");
+    tabs.network.fail(PASSWORD_CHANGE, &[Fault::Held]);
+    tabs.begin(&change).await;
+    tabs.network.has(PASSWORD_CHANGE, &["200"]).await;
+    // The server has ended the session of the tokens that both tabs have.
+    tabs.switch(&tabs.second).await;
+    tabs.begin("Promise.all([api.me(), api.sessions()])").await;
+    tabs.network.has("GET /auth/me", &["401"]).await;
+    tabs.network.has("GET /auth/sessions", &["401"]).await;
+    tabs.network.release();
+    for tab in [&tabs.second, &tabs.first] {
+        tabs.switch(tab).await;
+        assert_eq!(tabs.outcome().await, Value::Null);
+        tabs.browser.shows("#who", &["ada@example.com"]).await;
+    }
+    assert_eq!(tabs.network.outcomes(REFRESH), [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs chromium and chromedriver"]
+async fn a_password_change_refreshes_an_expired_access_token_first() {
+    let tabs = Tabs::start(&[]).await;
+    tabs.expire().await;
+    tabs.network.forget();
+    let change = format!("api.changePassword('{PASSWORD}', 'another horse battery')");
+    assert_eq!(tabs.call(&change).await, Value::Null);
+    assert_eq!(tabs.network.outcomes(PASSWORD_CHANGE), ["401", "200"]);
+    assert_eq!(tabs.network.outcomes(REFRESH), ["200"]);
+    assert_eq!(tabs.status_of("/auth/me", &tabs.session().await), 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs chromium and chromedriver"]
+async fn signing_out_during_a_password_change_does_not_sign_in_again() {
+    let tabs = Tabs::start(&[]).await;
+    tabs.network.fail(PASSWORD_CHANGE, &[Fault::Held]);
+    tabs.begin(&format!("api.changePassword('{PASSWORD}', 'another horse battery')")).await;
+    tabs.network.has(PASSWORD_CHANGE, &["200"]).await;
+    tabs.browser.click("#sign-out").await;
+    tabs.browser.find("#sign-in").await;
+    tabs.network.release();
+    assert_eq!(tabs.outcome().await, Value::Null);
+    assert_eq!(tabs.session().await, Value::Null);
+    tabs.browser.find("#sign-in").await;
 }

@@ -1,0 +1,442 @@
+//! The example page around its board: views and filters in the URL, the theme, shortcuts, and the end of a session.
+
+mod account;
+mod offline;
+mod trash;
+
+use kit::{Cut, Proxy};
+
+use super::*;
+
+const UNREACHABLE: &str = "The server cannot be reached. Check your connection and try again.";
+
+/// Returns the elements because of which the page scrolls sideways. A phone's `innerWidth` grows with them.
+const TOO_WIDE: &str = "async () => {
+     const { scrollWidth, clientWidth } = document.documentElement;
+     return [...document.querySelectorAll('body *')]
+       .filter((element) => scrollWidth > clientWidth && element.getBoundingClientRect().right > clientWidth)
+       .map(({ outerHTML }) => outerHTML.slice(0, 80));
+   }";
+
+/// The page in a browser behind a network of its own, with the user ada.
+struct Page {
+    browser: Browser,
+    network: Proxy,
+    url: String,
+    /// The session of the page.
+    session: Value,
+    dev: Dev,
+    _folder: tempfile::TempDir,
+}
+
+impl Page {
+    /// Starts with ada signed in, and with tasks of these titles.
+    async fn start(titles: &[&str]) -> Self {
+        let folder = folder();
+        let dev = Dev::start(folder.path(), &[], &[]);
+        let session = sign_up(&dev, "ada");
+        let network = Proxy::start(&dev.url).await;
+        let url = network.url().to_owned();
+        let browser = Browser::start().await;
+        let page = Self { browser, network, url, session, dev, _folder: folder };
+        for title in titles {
+            page.api("POST", "/tasks", &json!({ "title": title }));
+        }
+        page.browser.goto(&page.url).await;
+        page.browser.find("#sign-in").await;
+        let session = json!(page.session.to_string());
+        let store = format!("async () => localStorage.setItem('todo-session', {session})");
+        page.browser.evaluate(&store).await;
+        page.reload().await;
+        page.browser.shows("#who", &["ada@example.com"]).await;
+        page.shows_tasks(titles).await;
+        page
+    }
+
+    /// Sends a request of ada to the server, past the page. Returns the answer's JSON, or null if it has no body.
+    fn api(&self, method: &str, path: &str, body: &Value) -> Value {
+        call(&self.dev, &self.session, method, path, body).1
+    }
+
+    /// Signs ada in on another device, which calls itself `user_agent`. Returns the session.
+    fn other_device(&self, user_agent: &str) -> Value {
+        let credentials = json!({ "email": "ada@example.com", "password": PASSWORD }).to_string();
+        let headers = ["-A", user_agent, "-H", "Content-Type: application/json", "-d", &credentials];
+        let answer = self.dev.curl("/auth/login", &headers);
+        serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap()
+    }
+
+    /// Returns the status of a request with the access token of a session.
+    fn status_of(&self, session: &Value) -> u16 {
+        call(&self.dev, session, "GET", "/auth/me", &Value::Null).0
+    }
+
+    /// Opens the page at a path, and a view or filters.
+    async fn open(&self, path: &str) {
+        self.browser.goto("about:blank").await;
+        self.browser.goto(&format!("{}{path}", self.url)).await;
+    }
+
+    async fn reload(&self) {
+        self.browser.driver.refresh().await.unwrap();
+    }
+
+    async fn back(&self) {
+        self.browser.driver.back().await.unwrap();
+    }
+
+    /// Waits until the board has tasks of these titles, in any order.
+    async fn shows_tasks(&self, titles: &[&str]) {
+        let mut titles = titles.to_vec();
+        titles.sort_unstable();
+        let started = Instant::now();
+        loop {
+            let mut texts = self.browser.texts("#tasks .title").await;
+            texts.sort_unstable();
+            if texts == titles {
+                return;
+            }
+            assert!(started.elapsed() < TIMEOUT, "the tasks are {texts:?}, not {titles:?}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Waits until the URL is this one, below the page's own. A `#` with nothing after it does not count.
+    async fn has_url(&self, expected: &str) {
+        let started = Instant::now();
+        loop {
+            let url = self.browser.driver.current_url().await.unwrap().to_string();
+            if url.trim_end_matches('#').strip_prefix(&self.url) == Some(expected) {
+                return;
+            }
+            assert!(started.elapsed() < TIMEOUT, "the URL is {url}, not {expected}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    async fn has_focus(&self, css: &str) {
+        self.browser.find(&format!("{css}:focus")).await;
+    }
+
+    /// Presses keys where the focus is.
+    async fn press(&self, keys: impl Into<TypingData>) {
+        self.browser.driver.active_element().await.unwrap().send_keys(keys).await.unwrap();
+    }
+
+    async fn value_of(&self, css: &str) -> String {
+        self.browser.find(css).await.prop("value").await.unwrap().unwrap()
+    }
+
+    /// Sets the time of a round trip to the server.
+    fn set_latency(&self, milliseconds: u64) {
+        self.network.delay(Duration::from_millis(milliseconds / 2));
+    }
+
+    /// Ends the network, also for the service worker, until [`Page::go_online`].
+    async fn go_offline(&self) {
+        self.network.refuse().await;
+        self.network.cut(Cut::Rst);
+    }
+
+    fn go_online(&self) {
+        self.network.restore();
+    }
+
+    async fn sign_out(&self) {
+        self.browser.click("#sign-out").await;
+        self.browser.find("#sign-in").await;
+    }
+}
+
+/// Sends a request with the access token of a session. Returns the status and the JSON, or null if there is no body.
+fn call(dev: &Dev, session: &Value, method: &str, path: &str, body: &Value) -> (u16, Value) {
+    let token = format!("Authorization: Bearer {}", session["access_token"].as_str().unwrap());
+    let body = body.to_string();
+    let answer =
+        dev.curl(path, &["-X", method, "-H", &token, "-H", "Content-Type: application/json", "-d", &body]);
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    (head.split(' ').nth(1).unwrap().parse().unwrap(), serde_json::from_str(body).unwrap_or_default())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs chromium and chromedriver"]
+async fn the_back_button_leaves_a_view_as_it_leaves_a_page() {
+    let page = Page::start(&["Buy milk"]).await;
+    for latency in [300, 1000] {
+        page.set_latency(latency);
+        page.open("").await;
+        page.shows_tasks(&["Buy milk"]).await;
+        page.browser.click("[href='#trash']").await;
+        page.browser.shows("h1", &["Trash"]).await;
+        page.has_focus("#trash-heading").await;
+        page.browser.shows("[aria-current=page]", &["Trash"]).await;
+        page.browser.click("[href='#account']").await;
+        page.browser.shows("h1", &["Your account"]).await;
+        page.has_url("/#account").await;
+        page.back().await;
+        page.browser.shows("h1", &["Trash"]).await;
+        page.back().await;
+        page.browser.shows("h1", &["Your tasks"]).await;
+        page.shows_tasks(&["Buy milk"]).await;
+        page.browser.driver.forward().await.unwrap();
+        page.browser.shows("h1", &["Trash"]).await;
+        page.reload().await;
+        page.browser.shows("h1", &["Trash"]).await;
+        assert_eq!(page.browser.driver.title().await.unwrap(), "Trash · Todo");
+        page.browser.click("[href='#board']").await;
+        page.shows_tasks(&["Buy milk"]).await;
+    }
+
+    // Back from the sign-in page shows nothing of the user who has signed out.
+    page.browser.click("[href='#account']").await;
+    page.browser.shows("#sessions .current", &["This device"]).await;
+    page.sign_out().await;
+    page.has_url("/").await;
+    page.back().await;
+    page.browser.shows("h1", &["Sign in"]).await;
+    assert_eq!(page.browser.texts("#session, #tasks li, #sessions li").await, [""; 0]);
+
+    page.browser.click("#to-sign-up").await;
+    page.browser.shows("h1", &["Create an account"]).await;
+    page.back().await;
+    page.browser.shows("h1", &["Sign in"]).await;
+    page.browser.driver.forward().await.unwrap();
+    page.browser.fill("#sign-up [name=email]", "bob@example.com").await;
+    page.browser.fill("#sign-up [name=password]", PASSWORD).await;
+    page.browser.click("#sign-up [type=submit]").await;
+    page.browser.shows("h1", &["Your tasks"]).await;
+    page.has_url("/").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs chromium and chromedriver"]
+async fn a_view_that_was_opened_before_the_sign_in_is_shown_after_it() {
+    let page = Page::start(&[]).await;
+    page.sign_out().await;
+    page.open("/#trash").await;
+    page.browser.sign_in("ada").await;
+    page.browser.shows("h1", &["Trash"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs chromium and chromedriver"]
+async fn filters_are_in_the_url_and_one_tap_clears_each() {
+    let page = Page::start(&["Buy milk", "Water the plants"]).await;
+    page.api("POST", "/tasks", &json!({ "title": "Call Bob & Eve", "tags": "work", "priority": "high" }));
+    page.set_latency(300);
+    page.reload().await;
+    page.has_url("/").await;
+    page.browser.click("#tasks .tag").await;
+    page.shows_tasks(&["Call Bob & Eve"]).await;
+    page.has_focus("#active-filters [data-filter=tag]").await;
+    page.browser.set_value("#filters [name=priority]", "high").await;
+    page.browser.fill("#filters [name=search]", "bob & eve").await;
+    page.has_url("/?search=bob+%26+eve&tag=work&priority=high").await;
+    page.browser.shows("#active-filters button", &["work ×", "High ×"]).await;
+
+    for _ in 0..2 {
+        page.shows_tasks(&["Call Bob & Eve"]).await;
+        page.browser.shows("#active-filters button", &["work ×", "High ×"]).await;
+        assert_eq!(page.value_of("#filters [name=search]").await, "bob & eve");
+        // Another view, and back.
+        page.browser.click("[href='#trash']").await;
+        page.browser.shows("h1", &["Trash"]).await;
+        page.has_url("/?search=bob+%26+eve&tag=work&priority=high#trash").await;
+        page.back().await;
+        page.shows_tasks(&["Call Bob & Eve"]).await;
+        page.reload().await;
+    }
+
+    page.browser.fill("#filters [name=search]", "").await;
+    page.browser.click("#active-filters [data-filter=tag]").await;
+    page.has_url("/?priority=high").await;
+    page.browser.click("#active-filters [data-filter=priority]").await;
+    page.shows_tasks(&["Buy milk", "Water the plants", "Call Bob & Eve"]).await;
+    page.has_url("/").await;
+    page.has_focus("#board-heading").await;
+
+    // Filters that do not exist are none.
+    page.open("/?priority=purple&completed=&colour=red&sort_by=title").await;
+    page.browser.shows("#tasks .title", &["Buy milk", "Call Bob & Eve", "Water the plants"]).await;
+    page.has_url("/?sort_by=title").await;
+
+    // What one user looked for is not left for the next, and a link with filters outlives the sign-in.
+    page.browser.fill("#filters [name=search]", "secret").await;
+    page.has_url("/?search=secret&sort_by=title").await;
+    page.sign_out().await;
+    page.has_url("/").await;
+    page.open("/?search=plants").await;
+    page.browser.sign_in("ada").await;
+    page.shows_tasks(&["Water the plants"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs chromium and chromedriver"]
+async fn a_chosen_theme_is_there_from_the_first_frame() {
+    let (light, dark) = ("rgb(246, 246, 243)", "rgb(18, 22, 21)");
+    let page = Page::start(&[]).await;
+    let background = "async () => getComputedStyle(document.body).backgroundColor";
+    for (system, color) in [("dark", dark), ("light", light)] {
+        page.browser.set_color_scheme(system).await;
+        assert_eq!(page.browser.evaluate(background).await, color, "the theme follows the system");
+    }
+    page.browser.set_value("#theme", "dark").await;
+    assert_eq!(page.browser.evaluate(background).await, dark);
+
+    let watch = "window.frames_seen = new Set();
+         const watch = () => {
+           if (document.body) frames_seen.add(getComputedStyle(document.body).backgroundColor);
+           requestAnimationFrame(watch);
+         };
+         watch();";
+    let cdp = page.browser.driver.cdp();
+    cdp.send_raw("Page.addScriptToEvaluateOnNewDocument", json!({ "source": watch })).await.unwrap();
+    page.set_latency(300);
+    for (theme, color) in [("dark", dark), ("light", light)] {
+        page.browser.set_color_scheme("light").await;
+        page.browser.set_value("#theme", theme).await;
+        page.browser.set_color_scheme(if theme == "dark" { "light" } else { "dark" }).await;
+        page.reload().await;
+        page.browser.shows("#who", &["ada@example.com"]).await;
+        assert_eq!(page.browser.evaluate("async () => [...frames_seen]").await, json!([color]));
+        assert_eq!(page.value_of("#theme").await, theme);
+    }
+    // It is the browser's and not the user's.
+    page.sign_out().await;
+    page.reload().await;
+    assert_eq!(page.value_of("#theme").await, "light");
+    page.browser.set_value("#theme", "light dark").await;
+    page.reload().await;
+    assert_eq!(page.browser.evaluate(background).await, dark);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs chromium and chromedriver"]
+async fn a_key_is_a_shortcut_except_where_text_is_typed() {
+    let page = Page::start(&["Buy milk"]).await;
+    let (title, search) = ("#new-task [name=title]", "#filters [name=search]");
+    page.press("n").await;
+    page.has_focus(title).await;
+    page.press("n/?").await;
+    assert_eq!(page.value_of(title).await, "n/?");
+    page.browser.click("#summary").await;
+    page.press("/").await;
+    page.has_focus(search).await;
+    page.press("?n").await;
+    assert_eq!(page.value_of(search).await, "?n");
+    page.browser.fill(search, "").await;
+
+    // From another view too.
+    page.browser.click("[href='#account']").await;
+    page.has_focus("#account-heading").await;
+    page.press("/").await;
+    page.has_focus(search).await;
+    page.has_url("/").await;
+    page.browser.click("[href='#trash']").await;
+    page.has_focus("#trash-heading").await;
+    page.press("?").await;
+    page.browser.shows("#shortcuts dt", &["n", "/", "e", "x", "Ctrl Enter", "Ctrl Z", "?"]).await;
+    page.press("n").await;
+    page.browser.find("#shortcuts").await;
+    page.press(Key::Escape).await;
+    page.browser.shows("#shortcuts", &[]).await;
+
+    // They can be turned off, for speech input.
+    page.browser.click("#show-shortcuts").await;
+    page.browser.click("#shortcuts-on").await;
+    page.browser.click("#shortcuts button").await;
+    page.reload().await;
+    page.has_focus("#trash-heading").await;
+    page.press("n?").await;
+    page.has_focus("#trash-heading").await;
+    page.browser.click("#show-shortcuts").await;
+    page.browser.click("#shortcuts-on").await;
+    page.browser.click("#shortcuts button").await;
+    page.browser.find("#trash-heading").await;
+    page.press("n").await;
+    page.has_focus(title).await;
+    page.browser.shows("h1", &["Your tasks"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs chromium and chromedriver"]
+async fn the_email_is_filled_in_after_a_session_ended_and_not_after_a_sign_out() {
+    let page = Page::start(&["Buy milk"]).await;
+    page.set_latency(300);
+    let device = page.other_device("curl");
+    assert_eq!(call(&page.dev, &device, "DELETE", "/auth/sessions", &Value::Null).0, 204);
+    page.browser.click("[href='#trash']").await;
+    page.browser.shows("#alert p", &["Your session has ended. Please sign in again."]).await;
+    assert_eq!(page.value_of("#sign-in [name=email]").await, "ada@example.com");
+    page.has_focus("#sign-in [name=password]").await;
+    let seen = page.browser.evaluate("async () => localStorage.getItem('todo-seen')").await;
+    assert_eq!(seen, Value::Null, "a device whose session was ended keeps no tasks");
+    page.press(&*format!("{PASSWORD}\n")).await;
+    page.browser.shows("h1", &["Trash"]).await;
+
+    page.sign_out().await;
+    assert_eq!(page.value_of("#sign-in [name=email]").await, "");
+    page.has_focus("#sign-in [name=email]").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs chromium, chromedriver and npm"]
+async fn axe_finds_nothing_in_any_view_and_each_fits_a_narrow_screen_with_large_text() {
+    let page =
+        Page::start(&["Buy milk", "A task with a long title, which takes more than one line on a phone"])
+            .await;
+    page.other_device("Mozilla/5.0 (X11; Linux x86_64; rv:149.0) Gecko/20100101 Firefox/149.0");
+    for task in page.api("GET", "/tasks", &Value::Null).as_array().unwrap() {
+        page.api("DELETE", &format!("/tasks/{}", task["id"].as_str().unwrap()), &Value::Null);
+    }
+    page.api("POST", "/tasks", &json!({ "title": "Call Bob", "tags": "work", "priority": "high" }));
+    for (width, height, device) in [(1280, 900, "desktop"), (320, 740, "phone")] {
+        page.browser.resize(width, height).await;
+        for theme in ["light", "dark"] {
+            let check = async |name: &str| {
+                assert_eq!(page.browser.axe().await, [""; 0], "{name}, {device}, {theme}");
+                assert_eq!(page.browser.evaluate(TOO_WIDE).await, json!([]), "{name}, {device}");
+                page.browser.screenshot(&format!("{name}-{device}-{theme}")).await;
+                page.browser
+                    .evaluate("async () => { document.documentElement.style.fontSize = '200%'; }")
+                    .await;
+                assert_eq!(page.browser.evaluate(TOO_WIDE).await, json!([]), "{name}, {device}, 200 %");
+                page.browser.screenshot(&format!("{name}-{device}-{theme}-200")).await;
+                page.browser.evaluate("async () => { document.documentElement.style.fontSize = ''; }").await;
+            };
+            page.open("/#account").await;
+            page.browser.set_value("#theme", theme).await;
+            page.browser.shows("#sessions .current", &["This device"]).await;
+            check("account").await;
+            page.browser.click("#password [type=submit]").await;
+            page.browser.find("#password .field-error").await;
+            check("account-errors").await;
+
+            page.browser.click("[href='#trash']").await;
+            page.browser.find("#deleted button").await;
+            check("trash").await;
+            page.browser.click("#empty").await;
+            check("trash-to-empty").await;
+            page.press(Key::Escape).await;
+            page.press("?").await;
+            page.browser.find("#shortcuts").await;
+            check("shortcuts").await;
+            page.press(Key::Escape).await;
+            page.browser.click("[href='#board']").await;
+            page.browser.click("#tasks .tag").await;
+            page.shows_tasks(&["Call Bob"]).await;
+            page.browser.find("#active-filters button").await;
+            check("filtered").await;
+
+            page.sign_out().await;
+            page.browser.shows(".toast", &[]).await;
+            check("sign-in").await;
+            page.browser.click("#to-sign-up").await;
+            page.browser.click("#sign-up [type=submit]").await;
+            page.browser.find("#sign-up .field-error").await;
+            check("sign-up-errors").await;
+            page.browser.click("#to-sign-in").await;
+            page.browser.sign_in("ada").await;
+        }
+    }
+}
