@@ -1,6 +1,7 @@
 //! The example page and the docs page in headless Chromium, through chromedriver.
 
 mod around;
+mod docs;
 mod page;
 mod sessions;
 
@@ -13,13 +14,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use axum::{
-    Router,
-    response::Html,
-    routing::{get, post},
-};
+use axum::{Router, response::Html, routing::get};
 use serde_json::{Value, json};
-use shared::extract::json_response;
 use thirtyfour::{
     ChromiumLikeCapabilities,
     cdp::domains::emulation::{MediaFeature, SetEmulatedMedia},
@@ -497,72 +493,6 @@ async fn only_the_allowed_origin_can_use_the_api_at_api_url() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs chromium and chromedriver"]
-async fn the_docs_page_takes_a_token_or_a_password_and_lists_tasks() {
-    let folder = folder();
-    let dev = Dev::start(folder.path(), &["--seed"], &[]);
-    let demo = json!({ "email": "demo@example.com", "password": PASSWORD });
-    let token = dev.post("/auth/login", &demo).1["access_token"].as_str().unwrap().to_owned();
-    let browser = Browser::start().await;
-    for (path, request) in [("/docs", "/tasks"), ("/api/docs", "/api/tasks")] {
-        for with_token in [true, false] {
-            browser.goto(&format!("{}{path}", dev.url)).await;
-            browser.shows(".version", &["0.1.0", "OAS 3.1"]).await;
-            if request.starts_with("/api") {
-                browser.set_value("#servers", "/api").await;
-            }
-            browser.click("button.authorize").await;
-            if with_token {
-                browser.fill("#auth-bearer-value", &token).await;
-                browser.click(".auth-container:has(#auth-bearer-value) button.authorize").await;
-            } else {
-                browser.fill("#oauth_username", "demo@example.com").await;
-                browser.fill("#oauth_password", PASSWORD).await;
-                browser.click(".auth-container:has(#oauth_password) button.authorize").await;
-            }
-            browser.find(".auth-container button[aria-label='Remove authorization']").await;
-            browser.click(".auth-container button.btn-done").await;
-
-            browser.click("#operations-tasks-listTasks button.opblock-summary-control").await;
-            browser.click("#operations-tasks-listTasks button.execute").await;
-            let answer = "#operations-tasks-listTasks .live-responses-table";
-            browser.shows(&format!("{answer} .response-col_status"), &["Code", "200"]).await;
-            let body = browser.texts(&format!("{answer} .highlight-code code")).await.join("");
-            assert!(body.contains("Buy milk"), "{body}");
-            // Nothing is filtered before somebody asks for it.
-            let urls = browser.texts("#operations-tasks-listTasks .request-url pre").await;
-            assert_eq!(urls, [format!("{}{request}?sort_by=due_date&order=asc", dev.url)]);
-        }
-    }
-}
-
-/// API Gateway serves the page below the mapping key of a custom domain.
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs chromium and chromedriver"]
-async fn the_docs_page_sends_requests_below_its_mapping_key() {
-    let session = async || json_response(r#"{ "access_token": "x", "token_type": "bearer" }"#);
-    let below =
-        docs::router().route("/health", get(async || "below the key")).route("/auth/login", post(session));
-    let routes = Router::new().nest("/todo", below).route("/health", get(async || "not below the key"));
-    let page = serve("127.0.0.1:0", routes).await;
-    let browser = Browser::start().await;
-    browser.goto(&format!("{page}/todo/docs")).await;
-    browser.shows(".version", &["0.1.0", "OAS 3.1"]).await;
-    browser.click("button.authorize").await;
-    browser.fill("#oauth_username", "demo@example.com").await;
-    browser.click(".auth-container:has(#oauth_password) button.authorize").await;
-    browser.find(".auth-container button[aria-label='Remove authorization']").await;
-    browser.click(".auth-container button.btn-done").await;
-
-    browser.click("#operations-service-checkHealth button.opblock-summary-control").await;
-    browser.click("#operations-service-checkHealth button.execute").await;
-    let answer = "#operations-service-checkHealth .live-responses-table";
-    browser.shows(&format!("{answer} .response-col_status"), &["Code", "200"]).await;
-    let body = browser.texts(&format!("{answer} .highlight-code code")).await.join("");
-    assert_eq!(body, "below the key");
-}
-
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs chromium and chromedriver"]
 async fn the_example_page_fits_phones_and_desktops() {
     let folder = folder();
     let dev = Dev::start(folder.path(), &[], &[]);
@@ -599,25 +529,5 @@ async fn the_example_page_fits_phones_and_desktops() {
             assert_eq!(browser.evaluate(FITS).await, true, "{device}");
             browser.screenshot(&format!("tasks-{device}-{color_scheme}")).await;
         }
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "needs chromium and chromedriver"]
-async fn the_docs_page_fits_phones_and_desktops() {
-    let folder = folder();
-    let dev = Dev::start(folder.path(), &[], &[]);
-    let browser = Browser::start().await;
-    for (width, height, device, color_scheme, background) in
-        [(1280, 900, "desktop", "light", "rgba(0, 0, 0, 0)"), (360, 740, "phone", "dark", "rgb(28, 32, 34)")]
-    {
-        browser.resize(width, height).await;
-        browser.set_color_scheme(color_scheme).await;
-        browser.goto(&format!("{}/docs", dev.url)).await;
-        browser.shows(".version", &["0.1.0", "OAS 3.1"]).await;
-        assert_eq!(browser.evaluate(FITS).await, true, "{device}");
-        let shown = "async () => getComputedStyle(document.documentElement).backgroundColor";
-        assert_eq!(browser.evaluate(shown).await, background, "{color_scheme}");
-        browser.screenshot(&format!("docs-{device}-{color_scheme}")).await;
     }
 }

@@ -1,0 +1,232 @@
+//! The docs page: what it sends, and that everybody can read and use it.
+
+use axum::routing::post;
+use shared::extract::json_response;
+
+use super::*;
+
+/// Returns the texts whose contrast is below 4.5:1 (WCAG 2.2, 1.4.3), with their ratio. Those of form fields and of
+/// `::before` and `::after` are included, those of disabled controls are not.
+const LOW_CONTRAST: &str = "async () => {
+   const parse = (color) => color.match(/[\\d.]+/g).map(Number);
+   const over = ([r, g, b, alpha = 1], below) => [r, g, b].map((c, i) => c * alpha + below[i] * (1 - alpha));
+   const linear = (c) => c <= 10.31 ? c / 3294.6 : ((c / 255 + 0.055) / 1.055) ** 2.4;
+   const luminance = ([r, g, b]) => 0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b);
+   const low = new Set();
+   const check = (element, pseudo, text) => {
+     let background = [255, 255, 255];
+     let opacity = 1;
+     const chain = [];
+     for (let e = element; e; e = e.parentElement) chain.unshift(getComputedStyle(e));
+     if (pseudo) chain.push(getComputedStyle(element, pseudo));
+     for (const style of chain) {
+       background = over(parse(style.backgroundColor), background);
+       opacity *= style.opacity;
+     }
+     const [r, g, b, alpha = 1] = parse(chain.at(-1).color);
+     const both = [over([r, g, b, alpha * opacity], background), background].map(luminance);
+     const ratio = (Math.max(...both) + 0.05) / (Math.min(...both) + 0.05);
+     if (ratio >= 4.5) return;
+     low.add(`${ratio.toFixed(2)} ${element.tagName}.${element.className}${pseudo ?? ''}: ${text.slice(0, 40)}`);
+   };
+   for (const element of document.querySelectorAll('body :not(:disabled, option)')) {
+     if (!element.checkVisibility({ visibilityProperty: true })) continue;
+     const nodes = [...element.childNodes].filter((node) => node.nodeType === Node.TEXT_NODE);
+     const text = nodes.map((node) => node.data.trim()).join('') || element.value;
+     if (text) check(element, null, text);
+     else if (element.placeholder) check(element, '::placeholder', element.placeholder);
+     for (const pseudo of ['::before', '::after']) {
+       const written = getComputedStyle(element, pseudo).content.match(/^\"(.*\\S.*)\"$/);
+       if (written) check(element, pseudo, written[1]);
+     }
+   }
+   return [...low];
+ }";
+
+/// Opens every operation, schema and list.
+const OPEN_ALL: &str = "async () => {
+   for (;;) {
+     const closed = [...document.querySelectorAll('#docs [aria-expanded=false]')].filter((e) => e.checkVisibility());
+     if (closed.length === 0) return;
+     for (const control of closed) control.click();
+     await new Promise(requestAnimationFrame);
+   }
+ }";
+
+/// Shows the schemas in place of the examples.
+const SHOW_SCHEMAS: &str = "async () => {
+   for (const tab of document.querySelectorAll('.model-example .tabitem:not(.active) button')) tab.click();
+ }";
+
+impl Browser {
+    async fn open_docs(&self, url: &str) {
+        self.goto(url).await;
+        self.shows(".version", &["0.1.0", "OAS 3.1"]).await;
+    }
+
+    /// Signs in in the dialog of `Authorize`.
+    async fn authorize_with_password(&self) {
+        self.fill("#oauth_username", "demo@example.com").await;
+        self.fill("#oauth_password", PASSWORD).await;
+        self.click(".auth-container:has(#oauth_password) button.authorize").await;
+        self.find(".auth-container button[aria-label='Remove authorization']").await;
+    }
+
+    /// Presses keys where the focus is.
+    async fn press(&self, keys: impl Into<TypingData>) {
+        self.driver.active_element().await.unwrap().send_keys(keys).await.unwrap();
+    }
+
+    /// Checks that all that is shown can be read, at a page that is `width` CSS pixels wide. A phone zooms out of a
+    /// page that is wider, and `innerWidth` grows with it.
+    async fn is_readable(&self, width: u32, what: &str) {
+        assert_eq!(self.evaluate(LOW_CONTRAST).await, json!([]), "{what}");
+        let needed = self.evaluate("async () => document.documentElement.scrollWidth").await;
+        assert!(needed.as_u64() <= Some(width.into()), "{what} needs {needed} pixels");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs chromium and chromedriver"]
+async fn the_docs_page_can_be_read_in_light_and_dark_at_every_width() {
+    let folder = folder();
+    let dev = Dev::start(folder.path(), &["--seed"], &[]);
+    let browser = Browser::start().await;
+    for (width, height) in [(320, 640), (360, 740), (1280, 900)] {
+        browser.resize(width, height).await;
+        for (color_scheme, background) in [("light", "rgba(0, 0, 0, 0)"), ("dark", "rgb(28, 32, 34)")] {
+            let what = |part: &str| format!("{part}, {color_scheme}, {width} pixels");
+            browser.set_color_scheme(color_scheme).await;
+            browser.open_docs(&format!("{}/docs", dev.url)).await;
+            let shown = "async () => getComputedStyle(document.documentElement).backgroundColor";
+            assert_eq!(browser.evaluate(shown).await, background, "{color_scheme}");
+            browser.screenshot(&format!("docs-{width}-{color_scheme}")).await;
+            browser.is_readable(width, &what("the list of operations")).await;
+
+            browser.click("button.authorize").await;
+            browser.find("#oauth_password").await;
+            browser.is_readable(width, &what("the dialog")).await;
+            browser.authorize_with_password().await;
+            browser.is_readable(width, &what("the dialog with a token")).await;
+            browser.click(".auth-container button.btn-done").await;
+
+            browser.evaluate(OPEN_ALL).await;
+            browser.is_readable(width, &what("the operations")).await;
+            browser.click("#operations-tasks-listTasks button.execute").await;
+            let answer = "#operations-tasks-listTasks .live-responses-table";
+            browser.shows(&format!("{answer} tbody .response-col_status"), &["200"]).await;
+            browser.evaluate(SHOW_SCHEMAS).await;
+            browser.evaluate(OPEN_ALL).await;
+            browser.is_readable(width, &what("the schemas and an answer")).await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs chromium and chromedriver"]
+async fn the_docs_page_works_with_the_keyboard_and_shows_where_it_is() {
+    let folder = folder();
+    let dev = Dev::start(folder.path(), &["--seed"], &[]);
+    let browser = Browser::start().await;
+    for color_scheme in ["light", "dark"] {
+        browser.set_color_scheme(color_scheme).await;
+        browser.open_docs(&format!("{}/docs", dev.url)).await;
+        // Tab is pressed until the control has the focus, and each one on the way shows it.
+        let tab_to = async |css: &str| {
+            for _ in 0..200 {
+                browser.press(Key::Tab).await;
+                let focus = "async () => {
+                   const { outlineStyle, outlineWidth } = getComputedStyle(document.activeElement);
+                   const isShown = outlineStyle !== 'none' && parseFloat(outlineWidth) >= 2;
+                   return isShown ? '' : document.activeElement.outerHTML.slice(0, 200);
+                 }";
+                assert_eq!(browser.evaluate(focus).await, "", "on the way to {css}, {color_scheme}");
+                let has_focus = format!("async () => document.activeElement.matches({})", json!(css));
+                if browser.evaluate(&has_focus).await == true {
+                    return;
+                }
+            }
+            panic!("{css} is not reached, {color_scheme}");
+        };
+        tab_to("button.authorize").await;
+        browser.press(Key::Enter).await;
+        browser.find("#oauth_username:focus").await;
+        browser.press("demo@example.com").await;
+        tab_to("#oauth_password").await;
+        browser.press(PASSWORD).await;
+        tab_to(".auth-container:has(#oauth_password) button.authorize").await;
+        browser.press(Key::Enter).await;
+        browser.find(".auth-container button[aria-label='Remove authorization']").await;
+        browser.click(".auth-container button.btn-done").await;
+
+        tab_to("#operations-tasks-listTasks button.opblock-summary-control").await;
+        browser.press(Key::Enter).await;
+        browser.find("#operations-tasks-listTasks button.execute").await;
+        tab_to("#operations-tasks-listTasks button.execute").await;
+        browser.press(Key::Enter).await;
+        let answer = "#operations-tasks-listTasks .live-responses-table";
+        browser.shows(&format!("{answer} tbody .response-col_status"), &["200"]).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs chromium and chromedriver"]
+async fn the_docs_page_takes_a_token_or_a_password_and_lists_tasks() {
+    let folder = folder();
+    let dev = Dev::start(folder.path(), &["--seed"], &[]);
+    let demo = json!({ "email": "demo@example.com", "password": PASSWORD });
+    let token = dev.post("/auth/login", &demo).1["access_token"].as_str().unwrap().to_owned();
+    let browser = Browser::start().await;
+    for (path, request) in [("/docs", "/tasks"), ("/api/docs", "/api/tasks")] {
+        for with_token in [true, false] {
+            browser.open_docs(&format!("{}{path}", dev.url)).await;
+            if request.starts_with("/api") {
+                browser.set_value("#servers", "/api").await;
+            }
+            browser.click("button.authorize").await;
+            if with_token {
+                browser.fill("#auth-bearer-value", &token).await;
+                browser.click(".auth-container:has(#auth-bearer-value) button.authorize").await;
+            } else {
+                browser.authorize_with_password().await;
+            }
+            browser.find(".auth-container button[aria-label='Remove authorization']").await;
+            browser.click(".auth-container button.btn-done").await;
+
+            browser.click("#operations-tasks-listTasks button.opblock-summary-control").await;
+            browser.click("#operations-tasks-listTasks button.execute").await;
+            let answer = "#operations-tasks-listTasks .live-responses-table";
+            browser.shows(&format!("{answer} .response-col_status"), &["Code", "200"]).await;
+            let body = browser.texts(&format!("{answer} .highlight-code code")).await.join("");
+            assert!(body.contains("Buy milk"), "{body}");
+            // Nothing is filtered before somebody asks for it.
+            let urls = browser.texts("#operations-tasks-listTasks .request-url pre").await;
+            assert_eq!(urls, [format!("{}{request}?sort_by=due_date&order=asc", dev.url)]);
+        }
+    }
+}
+
+/// API Gateway serves the page below the mapping key of a custom domain.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs chromium and chromedriver"]
+async fn the_docs_page_sends_requests_below_its_mapping_key() {
+    let session = async || json_response(r#"{ "access_token": "x", "token_type": "bearer" }"#);
+    let below =
+        ::docs::router().route("/health", get(async || "below the key")).route("/auth/login", post(session));
+    let routes = Router::new().nest("/todo", below).route("/health", get(async || "not below the key"));
+    let page = serve("127.0.0.1:0", routes).await;
+    let browser = Browser::start().await;
+    browser.open_docs(&format!("{page}/todo/docs")).await;
+    browser.click("button.authorize").await;
+    browser.fill("#oauth_username", "demo@example.com").await;
+    browser.click(".auth-container:has(#oauth_password) button.authorize").await;
+    browser.find(".auth-container button[aria-label='Remove authorization']").await;
+    browser.click(".auth-container button.btn-done").await;
+
+    browser.click("#operations-service-checkHealth button.opblock-summary-control").await;
+    browser.click("#operations-service-checkHealth button.execute").await;
+    let answer = "#operations-service-checkHealth .live-responses-table";
+    browser.shows(&format!("{answer} .response-col_status"), &["Code", "200"]).await;
+    let body = browser.texts(&format!("{answer} .highlight-code code")).await.join("");
+    assert_eq!(body, "below the key");
+}
