@@ -22,6 +22,8 @@ use std::env;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use dev_postgres::{Server, migrate};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use tokio::sync::OnceCell;
 use tokio_postgres::{Client, NoTls, error::SqlState};
 
@@ -121,8 +123,9 @@ async fn start() -> Result<Server, dev_postgres::Error> {
 /// # Panics
 /// Panics if the process or the signal does not exist.
 pub fn signal(pid: u32, name: &str) {
-    let sent = std::process::Command::new("kill").args(["-s", name, &pid.to_string()]).status();
-    assert!(sent.is_ok_and(|status| status.success()), "cannot send {name} to process {pid}");
+    let signal: Signal = format!("SIG{name}").parse().unwrap();
+    kill(Pid::from_raw(pid.try_into().unwrap()), signal)
+        .unwrap_or_else(|error| panic!("cannot send {name} to process {pid}: {error}"));
 }
 
 async fn execute(url: &str, sql: &str) -> Result<(), tokio_postgres::Error> {
