@@ -17,6 +17,16 @@ import './shortcuts.js';
 import './tasks.js';
 import { clearToasts, toast } from './toasts.js';
 import { open as openTrash } from './trash.js';
+// The others import these. Named here, they are asked for with the others, not after them.
+import './actions.js';
+import './board.js';
+import './changes.js';
+import './conflict.js';
+import './due.js';
+import './groups.js';
+import './quick-add.js';
+import './rows.js';
+import './storage.js';
 
 const [signIn, signUp] = $$('.view');
 /** What a view asks for when it is shown, by ID. */
