@@ -183,8 +183,10 @@ fn the_example_page_is_at_the_root_beside_the_api() {
     let dev = Dev::start(folder.path(), &[], &[]);
     let page = dev.curl("/", &[]);
     assert!(page.starts_with("HTTP/1.1 200") && page.contains("content-type: text/html"), "{page}");
-    for file in ["app.js", "api.js", "style.css"] {
+    for file in ["app.js", "style.css", "manifest.webmanifest"] {
         assert!(page.contains(&format!("=\"{file}\"")), "{page}");
+    }
+    for file in ["app.js", "api.js", "style.css", "sw.js", "manifest.webmanifest"] {
         assert!(dev.curl(&format!("/{file}"), &[]).starts_with("HTTP/1.1 200"), "{file}");
     }
     assert!(dev.welcome.contains(&format!("{}/docs\n", dev.url)), "{}", dev.welcome);
