@@ -31,7 +31,7 @@ const REQUESTS: [(&str, usize, f64); 9] = [
     ("account-me", 500, 1.0),
     ("health-ok", 500, 1.0),
     ("docs-page", 500, 0.0),
-    // Its answer has a megabyte and a half.
+    // Its answer is the largest.
     ("docs-file", 100, 0.0),
 ];
 
