@@ -148,7 +148,7 @@ async fn starts(bench: &Bench) -> Result<ByTarget<[Vec<f64>; 3]>, Error> {
     let mut starts: ByTarget<[Vec<f64>; 3]> = ByTarget::new();
     for number in 0..=STARTS {
         for target in Target::ALL {
-            // What the process before leaves to clean up, such as FastAPI's memory, is not this one's time.
+            // The kernel still frees the memory of the process before, such as FastAPI's, which slows down the next start.
             sleep(PAUSE).await;
             let mut process = bench.start(&bench.url, target, LIST).await?;
             let (init, first_list) = (process.init().await?, process.answer().await?);

@@ -13,7 +13,7 @@ const [usernameForm, passwordForm, deletionForm] = forms;
 const { username } = usernameForm.elements;
 const [list, endOthers] = [$('#sessions'), $('#end-others')];
 
-/** What user agents contain, in the order in which they are looked for, and what it means if that is another word. */
+/** Words in user agents, in the order in which they are looked for, and their names where these differ. */
 const BROWSERS = ['Edg', 'OPR', 'FxiOS', 'Firefox', 'CriOS', 'Chrome', 'Safari'];
 const SYSTEMS = ['iPhone', 'iPad', 'Android', 'Windows', 'Mac', 'CrOS', 'Linux'];
 const NAMES = { Edg: 'Edge', OPR: 'Opera', FxiOS: 'Firefox', CriOS: 'Chrome', CrOS: 'ChromeOS' };

@@ -29,7 +29,7 @@ import './rows.js';
 import './storage.js';
 
 const [signIn, signUp] = $$('.view');
-/** What a view asks for when it is shown, by ID. */
+/** Functions that ask for a view's data when it is shown, by ID. */
 const openings = { account: openAccount, trash: openTrash };
 
 /** The user who is shown, or null. */

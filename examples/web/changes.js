@@ -24,7 +24,7 @@ export async function inTurn(key, send) {
   }
 }
 
-/** As {@link inTurn}. Throws an AbortError if the user has signed out meanwhile: the answer is not for the next one. */
+/** Does the same as {@link inTurn}, and throws an AbortError if the user has signed out meanwhile. */
 export async function change(id, send) {
   const user = api.userId;
   try {

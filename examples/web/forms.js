@@ -89,7 +89,7 @@ export function onSubmit(form, action) {
   });
 }
 
-/** As {@link onSubmit}. The form cannot be submitted again until the action has ended. */
+/** Does the same as {@link onSubmit}. The form cannot be submitted again until the action has ended. */
 export function onSingleSubmit(form, action) {
   onSubmit(form, (values) => run($('[type=submit]', form), () => action(values), form));
 }

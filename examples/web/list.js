@@ -15,7 +15,7 @@ const [PAGE_SIZE, ENOUGH] = [200, 1000];
 /** A look at the window within this time of the last request is no new one, in milliseconds. */
 const LOOK = 1000;
 
-/** Where the rest of the list is, if there is more. */
+/** The URL of the rest of the list, if there is more. */
 let next = null;
 /** The tag of the list that is shown, or null if another one was asked for. */
 let etag = null;

@@ -12,7 +12,7 @@ import { changedValues, clearFieldErrors, fill, onSubmit, showFieldErrors, value
 import { storage } from './storage.js';
 import { toast } from './toasts.js';
 
-/** Where the outbox is kept in sessionStorage while the page is reloaded. */
+/** The outbox's key in sessionStorage while the page is reloaded. */
 const KEY = 'todo-outbox';
 
 const LEFT = 'The page was left before the answer arrived. Try again: nothing is saved twice.';
@@ -27,7 +27,7 @@ const EMPTY = valuesOf(newTask);
 
 let owner = null;
 let isShown = false;
-/** What was in the form for a new task when its user left. */
+/** The values of the form for a new task when its user left. */
 let draft = null;
 /**
  * Oldest first: `{number, values, key, sent, edit, message, form}`. A new task has its idempotency key, and the values

@@ -1,4 +1,4 @@
-// What the browser stores for the page, unless it forbids that.
+// The storage of the browser, which may forbid it.
 
 /** Returns the result of `use`, or null where storage is forbidden or full. */
 export function storage(use, name = 'localStorage') {

@@ -29,7 +29,8 @@ async function answer(request) {
 async function keep(name, known = new Set()) {
   known.add(name);
   const text = await (await answer(new Request(name))).text();
-  const names = Array.from(text.matchAll(/(?:src=|href=|from |import )["'](?:\.\/)?([\w-]+\.\w+)/g), ([, each]) => each);
+  const references = text.matchAll(/(?:src=|href=|from |import )["'](?:\.\/)?([\w-]+\.\w+)/g);
+  const names = Array.from(references, ([, each]) => each);
   await Promise.all(names.filter((each) => !known.has(each)).map((each) => keep(each, known)));
 }
 

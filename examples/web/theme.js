@@ -3,7 +3,7 @@
 (() => {
   const KEY = 'todo-theme';
   const scheme = document.querySelector('meta[name=color-scheme]');
-  /** Where the browser forbids localStorage, a choice lasts as long as the page. */
+  /** If the browser forbids localStorage, a choice lasts as long as the page. */
   let store = {};
   try {
     store = localStorage;

@@ -11,7 +11,7 @@ import { toast } from './toasts.js';
 const PAGE_SIZE = 50;
 
 const [list, more, empty, dialog] = ['#deleted', '#more-deleted', '#empty', '#empty-trash'].map((id) => $(id));
-/** Where the rest of the trash is, or null. */
+/** The URL of the rest of the trash, or null. */
 let next;
 
 /** Shows the trash until `signal` is aborted. */

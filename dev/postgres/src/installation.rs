@@ -477,7 +477,7 @@ mod tests {
         assert!(matches!(closed.unwrap_err(), Error::NotInstalled { .. }));
     }
 
-    /// What the test below runs: a refused download, one that succeeds, and a server that needs 3 s to start.
+    /// Is run by the test below: a refused download, one that succeeds, and a server that needs 3 s to start.
     #[tokio::test]
     #[ignore = "not a test: `waits_are_told_although_tests_capture_their_output` runs it"]
     async fn waiting_process() {

@@ -260,7 +260,7 @@ async fn filters_are_in_the_url_and_one_tap_clears_each() {
     page.browser.shows("#tasks .title", &["Buy milk", "Call Bob & Eve", "Water the plants"]).await;
     page.has_url("/?sort_by=title").await;
 
-    // What one user looked for is not left for the next, and a link with filters outlives the sign-in.
+    // The next user does not find what one looked for, and a link with filters outlives the sign-in.
     page.browser.fill("#filters [name=search]", "secret").await;
     page.has_url("/?search=secret&sort_by=title").await;
     page.sign_out().await;

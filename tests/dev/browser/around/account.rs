@@ -135,7 +135,7 @@ async fn a_username_is_changed_or_refused_at_its_field() {
     page.browser.shows("#who", &["ada"]).await;
     assert_eq!(page.value_of("#username input").await, "ada");
 
-    // What is typed while the answer is on its way stays.
+    // Text that is typed while the answer is on its way stays.
     page.set_latency(1000);
     page.reload().await;
     page.browser.fill("#username input", "lovelace").await;
