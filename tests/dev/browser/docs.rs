@@ -58,14 +58,6 @@ const SHOW_SCHEMAS: &str = "async () => {
    for (const tab of document.querySelectorAll('.model-example .tabitem:not(.active) button')) tab.click();
  }";
 
-/// Returns the color behind the page, when a change of the color scheme or of the width has been drawn.
-const BACKGROUND: &str = "async () => {
-   for (let frame = 0; frame < 2; frame++) await new Promise(requestAnimationFrame);
-   const transitions = document.getAnimations().filter((animation) => animation instanceof CSSTransition);
-   await Promise.allSettled(transitions.map(({ finished }) => finished));
-   return getComputedStyle(document.documentElement).backgroundColor;
- }";
-
 impl Browser {
     async fn open_docs(&self, url: &str) {
         self.goto(url).await;
@@ -84,14 +76,6 @@ impl Browser {
     async fn press(&self, keys: impl Into<TypingData>) {
         self.driver.active_element().await.unwrap().send_keys(keys).await.unwrap();
     }
-
-    /// Checks that all that is shown can be read, at a page that is `width` CSS pixels wide. A phone zooms out of a
-    /// page that is wider, and `innerWidth` grows with it.
-    async fn is_readable(&self, width: u32, what: &str) {
-        assert_eq!(self.evaluate(LOW_CONTRAST).await, json!([]), "{what}");
-        let needed = self.evaluate("async () => document.documentElement.scrollWidth").await;
-        assert!(needed.as_u64() <= Some(width.into()), "{what} needs {needed} pixels");
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -106,9 +90,13 @@ async fn the_docs_page_can_be_read_in_light_and_dark_at_every_width() {
             browser.resize(width, height).await;
             for (color_scheme, background) in [("light", "rgba(0, 0, 0, 0)"), ("dark", "rgb(28, 32, 34)")] {
                 browser.set_color_scheme(color_scheme).await;
-                assert_eq!(browser.evaluate(BACKGROUND).await, background, "{color_scheme}");
+                browser.is_drawn().await;
+                let shown = "async () => getComputedStyle(document.documentElement).backgroundColor";
+                assert_eq!(browser.evaluate(shown).await, background, "{color_scheme}");
                 browser.screenshot(&format!("docs-{what}-{width}-{color_scheme}")).await;
-                browser.is_readable(width, &format!("{what}, {color_scheme}, {width} pixels")).await;
+                let what = format!("{what}, {color_scheme}, {width} pixels");
+                assert_eq!(browser.evaluate(LOW_CONTRAST).await, json!([]), "{what}");
+                browser.fits(&what).await;
             }
         }
     };

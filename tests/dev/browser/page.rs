@@ -282,7 +282,7 @@ async fn a_refused_task_can_be_corrected_beside_the_next_one() {
     page.has_values("#outbox [name=tags]", &["home"]).await;
     page.has_values("#new-task [name=title]", &["Next"]).await;
     page.browser.resize(360, 740).await;
-    assert_eq!(page.browser.evaluate(FITS).await, true);
+    page.browser.fits("a phone").await;
     page.browser.screenshot("refused-phone").await;
 
     page.browser.fill("#outbox [name=title]", "Shorter").await;
@@ -659,7 +659,7 @@ async fn a_phone_shows_and_clears_the_tag_that_was_tapped() {
     page.browser.shows("#active-filters button", &["home ×"]).await;
     page.browser.set_value("#filters [name=search]", "").await;
     page.browser.shows("#tasks .title", &["Buy milk"]).await;
-    assert_eq!(page.browser.evaluate(FITS).await, true);
+    page.browser.fits("a phone").await;
     page.browser.screenshot("filtered-phone").await;
     page.browser.click("#active-filters button").await;
     page.browser.shows("#tasks .title", &["Water the plants", "Buy milk"]).await;

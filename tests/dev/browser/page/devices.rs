@@ -426,8 +426,7 @@ async fn choices_and_undo_fit_phones_and_desktops() {
             page.browser.click("#tasks form [type=submit]").await;
             let theirs = ["Buy soy milk and sugar", "None", "Dec 30, 2099", "Low"];
             page.browser.shows("#tasks form .theirs .value", &theirs).await;
-            let fits = "async () => document.querySelector('#tasks form').scrollWidth <= innerWidth";
-            assert_eq!(page.browser.evaluate(fits).await, true, "{device}");
+            page.browser.fits(device).await;
             page.browser.screenshot(&format!("choice-{device}-{color_scheme}")).await;
             page.browser.find("#tasks form [type=submit]").await.scroll_into_view().await.unwrap();
             page.browser.screenshot(&format!("choice-end-{device}-{color_scheme}")).await;
@@ -436,7 +435,7 @@ async fn choices_and_undo_fit_phones_and_desktops() {
             page.browser.click("#tasks li:last-child [type=checkbox]").await;
             page.browser.find(".toast button").await;
             page.delete_first().await;
-            assert_eq!(page.browser.evaluate(FITS).await, true, "{device}");
+            page.browser.fits(device).await;
             page.browser.screenshot(&format!("undo-{device}-{color_scheme}")).await;
             page.browser.click(".toast:last-child button").await;
             page.browser.shows("#summary", &["3 tasks"]).await;

@@ -382,15 +382,14 @@ async fn forms_with_due_dates_fit_phones_and_desktops() {
             page.browser.screenshot(&format!("due-list-{device}-{color_scheme}")).await;
             page.browser.click("#new-task summary").await;
             page.set_due("#new-task", "2099-12-30", "").await;
-            assert_eq!(page.browser.evaluate(FITS).await, true, "{device}");
+            page.browser.fits(device).await;
             page.browser.screenshot(&format!("due-new-{device}-{color_scheme}")).await;
             page.set_due("#new-task", "", "10:00").await;
             page.browser.click("#new-task [type=submit]").await;
             page.browser.screenshot(&format!("due-error-{device}-{color_scheme}")).await;
             page.browser.click("[data-group=upcoming] li:last-child .edit").await;
             page.has_due("#tasks form", "2099-12-30", "14:59:30").await;
-            let fits = "async () => document.querySelector('#tasks form').scrollWidth <= innerWidth";
-            assert_eq!(page.browser.evaluate(fits).await, true, "{device}");
+            page.browser.fits(device).await;
             page.browser.screenshot(&format!("due-edit-{device}-{color_scheme}")).await;
             page.browser.click("#tasks form .cancel").await;
             page.set_due("#new-task", "", "").await;

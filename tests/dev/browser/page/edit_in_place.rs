@@ -107,7 +107,7 @@ async fn cards_are_low_and_name_a_priority_only_if_it_is_not_medium() {
     // It was 110 pixels before.
     assert!(page.browser.evaluate(height).await.as_f64().unwrap() <= 55.0);
     page.browser.resize(320, 740).await;
-    assert_eq!(page.browser.evaluate(FITS).await, true);
+    page.browser.fits("a phone").await;
     page.browser.resize(375, 740).await;
     assert!(page.browser.evaluate(height).await.as_f64().unwrap() <= 90.0);
 }
