@@ -16,6 +16,7 @@ use std::{
 
 use axum::{Router, response::Html, routing::get};
 use serde_json::{Value, json};
+use tempfile::TempDir;
 use thirtyfour::{
     ChromiumLikeCapabilities,
     cdp::domains::emulation::{MediaFeature, SetEmulatedMedia},
@@ -63,17 +64,24 @@ struct Browser {
 }
 
 /// The chromedriver process. Ending it ends its browsers.
-struct Chromedriver(Child);
+struct Chromedriver {
+    process: Child,
+    /// The browser leaves files in the temporary folder.
+    _folder: TempDir,
+}
 
 impl Chromedriver {
     /// Starts chromedriver and returns its port too. Returns `None` if it exits: it takes a port that is free in IPv6,
     /// which may be in use in IPv4.
     fn start() -> Option<(Self, u16)> {
-        let chromedriver = Command::new("chromedriver").arg("--port=0").stdout(Stdio::piped()).spawn();
-        let mut chromedriver = Self(chromedriver.unwrap_or_else(|error| {
+        let folder = folder();
+        let mut command = Command::new("chromedriver");
+        command.arg("--port=0").env("TMPDIR", folder.path()).stdout(Stdio::piped());
+        let process = command.spawn().unwrap_or_else(|error| {
             panic!("chromedriver cannot be run ({error}): apt install chromium-driver")
-        }));
-        let stdout = chromedriver.0.stdout.take().unwrap();
+        });
+        let mut chromedriver = Self { process, _folder: folder };
+        let stdout = chromedriver.process.stdout.take().unwrap();
         let mut lines = BufReader::new(stdout).lines().map_while(Result::ok);
         let port = lines.find_map(|line| {
             line.split_once("started successfully on port ")?.1.trim_end_matches('.').parse().ok()
@@ -86,8 +94,8 @@ impl Chromedriver {
 
 impl Drop for Chromedriver {
     fn drop(&mut self) {
-        kit::signal(self.0.id(), "TERM");
-        let _ = self.0.wait();
+        kit::signal(self.process.id(), "TERM");
+        let _ = self.process.wait();
     }
 }
 
@@ -142,6 +150,15 @@ impl Browser {
         let input = self.find(css).await;
         input.clear().await.unwrap();
         input.send_keys(text).await.unwrap();
+    }
+
+    /// Presses keys where the focus is.
+    async fn press(&self, keys: impl Into<TypingData>) {
+        self.driver.active_element().await.unwrap().send_keys(keys).await.unwrap();
+    }
+
+    async fn has_focus(&self, css: &str) {
+        self.find(&format!("{css}:focus")).await;
     }
 
     async fn sign_in(&self, name: &str) {

@@ -18,7 +18,7 @@ struct Page {
     /// The session of the page.
     session: Value,
     dev: Dev,
-    _folder: tempfile::TempDir,
+    _folder: TempDir,
 }
 
 impl Page {
@@ -106,15 +106,6 @@ impl Page {
         }
     }
 
-    async fn has_focus(&self, css: &str) {
-        self.browser.find(&format!("{css}:focus")).await;
-    }
-
-    /// Presses keys where the focus is.
-    async fn press(&self, keys: impl Into<TypingData>) {
-        self.browser.driver.active_element().await.unwrap().send_keys(keys).await.unwrap();
-    }
-
     async fn value_of(&self, css: &str) -> String {
         self.browser.find(css).await.prop("value").await.unwrap().unwrap()
     }
@@ -173,7 +164,7 @@ async fn the_back_button_leaves_a_view_as_it_leaves_a_page() {
         page.shows_tasks(&["Buy milk"]).await;
         page.browser.click("[href='#trash']").await;
         page.browser.shows("h1", &["Trash"]).await;
-        page.has_focus("#trash-heading").await;
+        page.browser.has_focus("#trash-heading").await;
         page.browser.shows("[aria-current=page]", &["Trash"]).await;
         page.browser.click("[href='#account']").await;
         page.browser.shows("h1", &["Your account"]).await;
@@ -233,7 +224,7 @@ async fn filters_are_in_the_url_and_one_tap_clears_each() {
     page.has_url("/").await;
     page.browser.click("#tasks .tag").await;
     page.shows_tasks(&["Call Bob & Eve"]).await;
-    page.has_focus("#active-filters [data-filter=tag]").await;
+    page.browser.has_focus("#active-filters [data-filter=tag]").await;
     page.browser.set_value("#filters [name=priority]", "high").await;
     page.browser.fill("#filters [name=search]", "bob & eve").await;
     page.has_url("/?search=bob+%26+eve&tag=work&priority=high").await;
@@ -252,13 +243,13 @@ async fn filters_are_in_the_url_and_one_tap_clears_each() {
         page.reload().await;
     }
 
-    page.browser.fill("#filters [name=search]", "").await;
+    page.browser.set_value("#filters [name=search]", "").await;
     page.browser.click("#active-filters [data-filter=tag]").await;
     page.has_url("/?priority=high").await;
     page.browser.click("#active-filters [data-filter=priority]").await;
     page.shows_tasks(&["Buy milk", "Water the plants", "Call Bob & Eve"]).await;
     page.has_url("/").await;
-    page.has_focus("#board-heading").await;
+    page.browser.has_focus("#board-heading").await;
 
     // Filters that do not exist are none.
     page.open("/?priority=purple&completed=&colour=red&sort_by=title").await;
@@ -320,30 +311,30 @@ async fn a_chosen_theme_is_there_from_the_first_frame() {
 async fn a_key_is_a_shortcut_except_where_text_is_typed() {
     let page = Page::start(&["Buy milk"]).await;
     let (title, search) = ("#new-task [name=title]", "#filters [name=search]");
-    page.press("n").await;
-    page.has_focus(title).await;
-    page.press("n/?").await;
+    page.browser.press("n").await;
+    page.browser.has_focus(title).await;
+    page.browser.press("n/?").await;
     assert_eq!(page.value_of(title).await, "n/?");
     page.browser.click("#summary").await;
-    page.press("/").await;
-    page.has_focus(search).await;
-    page.press("?n").await;
+    page.browser.press("/").await;
+    page.browser.has_focus(search).await;
+    page.browser.press("?n").await;
     assert_eq!(page.value_of(search).await, "?n");
-    page.browser.fill(search, "").await;
+    page.browser.set_value(search, "").await;
 
     // From another view too.
     page.browser.click("[href='#account']").await;
-    page.has_focus("#account-heading").await;
-    page.press("/").await;
-    page.has_focus(search).await;
+    page.browser.has_focus("#account-heading").await;
+    page.browser.press("/").await;
+    page.browser.has_focus(search).await;
     page.has_url("/").await;
     page.browser.click("[href='#trash']").await;
-    page.has_focus("#trash-heading").await;
-    page.press("?").await;
+    page.browser.has_focus("#trash-heading").await;
+    page.browser.press("?").await;
     page.browser.shows("#shortcuts dt", &["n", "/", "e", "x", "Ctrl Enter", "Ctrl Z", "?"]).await;
-    page.press("n").await;
+    page.browser.press("n").await;
     page.browser.find("#shortcuts").await;
-    page.press(Key::Escape).await;
+    page.browser.press(Key::Escape).await;
     page.browser.shows("#shortcuts", &[]).await;
 
     // They can be turned off, for speech input.
@@ -351,15 +342,15 @@ async fn a_key_is_a_shortcut_except_where_text_is_typed() {
     page.browser.click("#shortcuts-on").await;
     page.browser.click("#shortcuts button").await;
     page.reload().await;
-    page.has_focus("#trash-heading").await;
-    page.press("n?").await;
-    page.has_focus("#trash-heading").await;
+    page.browser.has_focus("#trash-heading").await;
+    page.browser.press("n?").await;
+    page.browser.has_focus("#trash-heading").await;
     page.browser.click("#show-shortcuts").await;
     page.browser.click("#shortcuts-on").await;
     page.browser.click("#shortcuts button").await;
     page.browser.find("#trash-heading").await;
-    page.press("n").await;
-    page.has_focus(title).await;
+    page.browser.press("n").await;
+    page.browser.has_focus(title).await;
     page.browser.shows("h1", &["Your tasks"]).await;
 }
 
@@ -373,15 +364,15 @@ async fn the_email_is_filled_in_after_a_session_ended_and_not_after_a_sign_out()
     page.browser.click("[href='#trash']").await;
     page.browser.shows("#alert p", &["Your session has ended. Please sign in again."]).await;
     assert_eq!(page.value_of("#sign-in [name=email]").await, "ada@example.com");
-    page.has_focus("#sign-in [name=password]").await;
+    page.browser.has_focus("#sign-in [name=password]").await;
     let seen = page.browser.evaluate("async () => localStorage.getItem('todo-seen')").await;
     assert_eq!(seen, Value::Null, "a device whose session was ended keeps no tasks");
-    page.press(&*format!("{PASSWORD}\n")).await;
+    page.browser.press(&*format!("{PASSWORD}\n")).await;
     page.browser.shows("h1", &["Trash"]).await;
 
     page.sign_out().await;
     assert_eq!(page.value_of("#sign-in [name=email]").await, "");
-    page.has_focus("#sign-in [name=email]").await;
+    page.browser.has_focus("#sign-in [name=email]").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -412,11 +403,11 @@ async fn axe_finds_nothing_around_the_board_and_each_view_fits_a_narrow_screen_w
             check("trash").await;
             page.browser.click("#empty").await;
             check("trash-to-empty").await;
-            page.press(Key::Escape).await;
-            page.press("?").await;
+            page.browser.press(Key::Escape).await;
+            page.browser.press("?").await;
             page.browser.find("#shortcuts").await;
             check("shortcuts").await;
-            page.press(Key::Escape).await;
+            page.browser.press(Key::Escape).await;
             page.browser.click("[href='#board']").await;
             page.browser.click("#tasks .tag").await;
             page.shows_tasks(&["Call Bob"]).await;

@@ -71,11 +71,6 @@ impl Browser {
         self.click(".auth-container:has(#oauth_password) button.authorize").await;
         self.find(".auth-container button[aria-label='Remove authorization']").await;
     }
-
-    /// Presses keys where the focus is.
-    async fn press(&self, keys: impl Into<TypingData>) {
-        self.driver.active_element().await.unwrap().send_keys(keys).await.unwrap();
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

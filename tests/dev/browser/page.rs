@@ -48,7 +48,7 @@ struct Page {
     dev: Dev,
     /// The session of another device of ada.
     device: Value,
-    _folder: tempfile::TempDir,
+    _folder: TempDir,
 }
 
 impl Page {
@@ -192,15 +192,6 @@ impl Page {
         self.browser.click("#tasks form [type=submit]").await;
     }
 
-    /// Presses keys where the focus is.
-    async fn press(&self, keys: impl Into<TypingData>) {
-        self.browser.driver.active_element().await.unwrap().send_keys(keys).await.unwrap();
-    }
-
-    async fn has_focus(&self, css: &str) {
-        self.browser.find(&format!("{css}:focus")).await;
-    }
-
     fn path(&self) -> String {
         format!("/tasks/{}", self.tasks()[0]["id"].as_str().unwrap())
     }
@@ -238,11 +229,6 @@ impl Page {
            }";
         self.browser.evaluate(function).await
     }
-
-    /// Types into what has the focus.
-    async fn type_text(&self, text: &str) {
-        self.browser.driver.active_element().await.unwrap().send_keys(text).await.unwrap();
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -256,7 +242,7 @@ async fn quickly_typed_tasks_arrive_whole_and_in_order() {
     ] {
         page.set_latency(latency).await;
         page.browser.click("#new-task [name=title]").await;
-        page.type_text(&(titles.join("\n") + "\nNot sent")).await;
+        page.browser.press(titles.join("\n") + "\nNot sent").await;
         expected.splice(..0, titles.into_iter().rev());
         page.browser.shows("#tasks .title", &expected).await;
         page.has_values("#new-task [name=title]", &["Not sent"]).await;
@@ -276,7 +262,7 @@ async fn a_refused_task_can_be_corrected_beside_the_next_one() {
     page.browser.click("#new-task summary").await;
     page.browser.fill("#new-task [name=tags]", "home").await;
     page.browser.fill("#new-task [name=title]", &too_long).await;
-    page.type_text("\nNext").await;
+    page.browser.press("\nNext").await;
     page.browser.shows("#outbox .field-error", &["Title should have at most 255 characters."]).await;
     page.has_values("#outbox [name=title]", &[&too_long]).await;
     page.has_values("#outbox [name=tags]", &["home"]).await;
@@ -299,7 +285,7 @@ async fn tasks_typed_offline_are_kept_until_they_are_sent() {
     let page = Page::start(&[]).await;
     page.set_offline(true).await;
     page.browser.click("#new-task [name=title]").await;
-    page.type_text("One\nTwo\nThree").await;
+    page.browser.press("One\nTwo\nThree").await;
     let unreachable = "The server cannot be reached. Check your connection and try again.";
     page.browser.shows("#outbox .refusal", &[unreachable; 2]).await;
     page.has_values("#outbox [name=title]", &["Two", "One"]).await;
@@ -330,7 +316,7 @@ async fn an_older_list_undoes_no_newer_change() {
     page.browser.click("#tasks form [type=submit]").await;
     page.browser.shows("#tasks .title", &["Edited", "Complete"]).await;
     page.browser.click("#new-task [name=title]").await;
-    page.type_text("Created\n").await;
+    page.browser.press("Created\n").await;
     page.browser.shows("#tasks .title", &["Created", "Edited", "Complete"]).await;
 
     page.release().await;
@@ -350,7 +336,7 @@ async fn a_task_added_while_the_list_loads_stays_on_top() {
     page.browser.set_value("#filters [name=order]", "desc").await;
     page.holds(1).await;
     page.browser.click("#new-task [name=title]").await;
-    page.type_text("Created\n").await;
+    page.browser.press("Created\n").await;
     page.browser.shows("#tasks li:first-child .title", &["Created"]).await;
     page.browser.shows(".toast p", &["Task added."]).await;
     page.browser.evaluate("async () => { for (const release of network.held.splice(0)) release(); }").await;
@@ -451,7 +437,7 @@ async fn an_edit_that_fails_opens_again_in_its_place_and_takes_no_focus() {
     page.browser.evaluate("async () => { network.lose = null; }").await;
     page.release().await;
     page.has_values("#tasks form [name=description]", &["Two litres"]).await;
-    page.type_text("Next").await;
+    page.browser.press("Next").await;
     page.has_values("#new-task [name=title]", &["Next"]).await;
     page.browser.click("#tasks form [type=submit]").await;
     page.browser.shows("#tasks .description", &["Two litres"]).await;
@@ -466,10 +452,10 @@ async fn an_answer_takes_the_focus_from_nobody_who_types() {
     page.browser.click("#tasks li:first-child .delete").await;
     page.holds(1).await;
     page.browser.click("#new-task [name=title]").await;
-    page.type_text("One ").await;
+    page.browser.press("One ").await;
     page.release().await;
     page.browser.shows("#tasks .title", &["Water the plants"]).await;
-    page.type_text("two").await;
+    page.browser.press("two").await;
     page.has_values("#new-task [name=title]", &["One two"]).await;
 }
 
@@ -480,14 +466,14 @@ async fn a_late_answer_is_not_shown_to_the_next_user() {
     sign_up(&page.dev, "bob");
     page.hold("POST /tasks").await;
     page.browser.fill("#new-task [name=title]", "Secret").await;
-    page.type_text("\n").await;
+    page.browser.press("\n").await;
     page.holds(1).await;
     page.browser.click("#sign-out").await;
     page.browser.sign_in("bob").await;
     page.browser.shows("#summary", &["No tasks yet. Add your first."]).await;
     page.release().await;
     page.browser.fill("#new-task [name=title]", "Mine").await;
-    page.type_text("\n").await;
+    page.browser.press("\n").await;
     page.browser.shows("#tasks .title", &["Mine"]).await;
     assert_eq!(page.titles(), ["Secret"]);
 }
@@ -533,7 +519,7 @@ async fn drafts_outlive_the_session_for_the_same_user_alone() {
     // A task whose own request finds the session ended is kept too, and so is the draft.
     page.end_session();
     page.browser.fill("#new-task [name=title]", "Draft").await;
-    page.type_text("\nSecond draft").await;
+    page.browser.press("\nSecond draft").await;
     page.browser.sign_in("ada").await;
     page.has_values("#outbox [name=description]", &["More"]).await;
     page.has_values("#new-task [name=title]", &["Second draft"]).await;
@@ -562,7 +548,7 @@ async fn a_reload_keeps_what_was_typed() {
     let page = Page::start(&["Buy milk"]).await;
     page.set_offline(true).await;
     page.browser.fill("#new-task [name=title]", "Refused").await;
-    page.type_text("\nDraft").await;
+    page.browser.press("\nDraft").await;
     page.browser.find("#outbox .refusal").await;
     page.browser.click("#tasks .edit").await;
     page.browser.fill("#tasks form [name=title]", "Buy oat milk").await;

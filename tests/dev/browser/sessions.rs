@@ -163,7 +163,7 @@ struct Tabs {
     network: Arc<Network>,
     url: String,
     dev: Dev,
-    _folder: tempfile::TempDir,
+    _folder: TempDir,
 }
 
 impl Tabs {

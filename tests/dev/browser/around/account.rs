@@ -86,7 +86,7 @@ async fn one_session_or_all_others_are_signed_out() {
     page.browser.click("#sessions [aria-label='Sign out Firefox on Linux']").await;
     page.browser.shows(".toast p", &["Signed out Firefox on Linux."]).await;
     page.browser.shows("#sessions button", &["Sign out"]).await;
-    page.has_focus("#sessions [aria-label='Sign out curl']").await;
+    page.browser.has_focus("#sessions [aria-label='Sign out curl']").await;
     assert_eq!([&firefox, &curl, &page.session].map(|session| page.status_of(session)), [401, 200, 200]);
 
     // It has ended elsewhere meanwhile.
@@ -94,7 +94,7 @@ async fn one_session_or_all_others_are_signed_out() {
     page.browser.click("#sessions button").await;
     page.browser.shows("#sessions button", &[]).await;
     page.browser.shows("#end-others", &[]).await;
-    page.has_focus("#account-heading").await;
+    page.browser.has_focus("#account-heading").await;
 
     let others = [FIREFOX, "curl/8.5.0"].map(|agent| page.other_device(agent));
     page.set_latency(300);
@@ -123,7 +123,7 @@ async fn a_username_is_changed_or_refused_at_its_field() {
     for name in ["BOB", "not a name"] {
         change(name).await;
         page.browser.find("#username .field-error").await;
-        page.has_focus("#username input[aria-invalid]").await;
+        page.browser.has_focus("#username input[aria-invalid]").await;
         page.browser.shows("#alert", &[]).await;
     }
     page.browser.screenshot("username-refused").await;
@@ -155,7 +155,7 @@ async fn a_new_password_ends_the_other_sessions_and_keeps_this_one() {
     page.open_account().await;
     page.change_password("wrong horse battery staple", "another horse battery").await;
     page.browser.find("#password .field:has([name=current_password]) .field-error").await;
-    page.has_focus("#password [name=current_password]").await;
+    page.browser.has_focus("#password [name=current_password]").await;
     page.change_password(PASSWORD, "short").await;
     let short = "Password should have at least 8 characters.";
     page.browser.shows("#password .field-error", &[short]).await;
@@ -202,10 +202,10 @@ async fn an_account_is_deleted_with_its_password_and_typed_email() {
     page.delete_account(PASSWORD, "eve@example.com").await;
     let typed = "Type ada@example.com to delete this account.";
     page.browser.shows("#deletion .field-error", &[typed]).await;
-    page.has_focus("#deletion [name=email]").await;
+    page.browser.has_focus("#deletion [name=email]").await;
     page.delete_account("wrong horse battery staple", "ada@example.com").await;
     page.browser.find("#deletion .field:has([name=password]) .field-error").await;
-    page.has_focus("#deletion [name=password]").await;
+    page.browser.has_focus("#deletion [name=password]").await;
     assert_eq!(page.status_of(&page.session), 200);
 
     page.set_latency(1000);
@@ -244,5 +244,5 @@ async fn an_account_that_cannot_be_read_is_asked_for_again() {
     page.browser.click("#retry").await;
     page.browser.shows("#sessions .current", &["This device"]).await;
     page.browser.shows("#alert", &[]).await;
-    page.has_focus("#account-heading").await;
+    page.browser.has_focus("#account-heading").await;
 }

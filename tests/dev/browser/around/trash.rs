@@ -31,7 +31,7 @@ async fn a_deleted_task_is_restored_to_the_board() {
         page.browser.click("#deleted li:nth-child(2) button").await;
         page.browser.shows("#deleted b", left).await;
         page.browser.shows(".toast:last-child p", &["Task restored."]).await;
-        page.has_focus("#deleted li:last-child button").await;
+        page.browser.has_focus("#deleted li:last-child button").await;
         page.back().await;
         page.shows_tasks(restored).await;
     }
@@ -39,7 +39,7 @@ async fn a_deleted_task_is_restored_to_the_board() {
     page.browser.click("#deleted button").await;
     page.browser.shows("#trash-about", &["The trash is empty."]).await;
     page.browser.shows("#empty", &[]).await;
-    page.has_focus("#trash-heading").await;
+    page.browser.has_focus("#trash-heading").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -70,14 +70,14 @@ async fn the_trash_is_emptied_only_after_a_confirmation() {
     page.browser.click("#empty").await;
     page.browser.click("#empty-trash .cancel").await;
     page.browser.click("#empty").await;
-    page.press(Key::Escape).await;
+    page.browser.press(Key::Escape).await;
     page.browser.shows("#empty-trash", &[]).await;
     page.reload().await;
     page.browser.shows("#deleted b", &deleted).await;
     page.browser.click("#empty").await;
     page.browser.click("#empty-trash .confirm").await;
     page.browser.shows("#trash-about", &["The trash is empty."]).await;
-    page.has_focus("#trash-heading").await;
+    page.browser.has_focus("#trash-heading").await;
     assert_eq!(page.api("GET", "/tasks/deleted", &Value::Null), json!([]));
 }
 

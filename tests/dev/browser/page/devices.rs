@@ -35,9 +35,9 @@ async fn a_field_edited_in_two_windows_is_the_users_choice() {
         page.has_values("#tasks form [name=description]", &["Two litres"]).await;
         page.has_values("#tasks form [name=tags]", &["shop"]).await;
         page.browser.shows("#tasks form .buttons button", &["Take theirs", "Keep mine"]).await;
-        page.has_focus("#tasks form [name=title][aria-describedby$=-title-theirs]").await;
+        page.browser.has_focus("#tasks form [name=title][aria-describedby$=-title-theirs]").await;
 
-        page.press(keys).await;
+        page.browser.press(keys).await;
         page.browser.shows("#tasks form", &[]).await;
         page.browser.shows("#tasks .title", &[title]).await;
         page.is_settled().await;
@@ -137,7 +137,7 @@ async fn a_task_edited_in_one_window_and_deleted_in_the_other_is_restored_or_sta
         page.browser.shows("#outbox .refusal", &[&deleted]).await;
         page.browser.shows("#outbox .buttons button", &["Discard", "Restore"]).await;
         page.browser.shows("#tasks .title", &[]).await;
-        page.has_focus("#outbox [name=title]").await;
+        page.browser.has_focus("#outbox [name=title]").await;
         page.reload().await;
         page.browser.click(&format!("#outbox {button}")).await;
         page.browser.shows("#outbox li", &[]).await;
@@ -214,7 +214,7 @@ async fn a_deletion_is_undone_by_its_button_or_ctrl_z() {
     page.browser.click(".toast:last-child button").await;
     page.browser.shows("#tasks .title", &["One", "Two", "Three"]).await;
     page.browser.shows(".toast p", &["Undone."]).await;
-    page.has_focus("#tasks li:first-child input").await;
+    page.browser.has_focus("#tasks li:first-child input").await;
     page.is_settled().await;
     for (task, before) in page.tasks().iter().zip(&before) {
         assert_eq!(
@@ -229,14 +229,14 @@ async fn a_deletion_is_undone_by_its_button_or_ctrl_z() {
         page.browser.shows("#tasks .title", left).await;
     }
     for titles in [&["Two", "Three"][..], &["One", "Two", "Three"]] {
-        page.press(Key::Control + "z").await;
+        page.browser.press(Key::Control + "z").await;
         page.browser.shows("#tasks .title", titles).await;
     }
 
     // The undo of a text field is its own.
     page.delete_first().await;
     page.browser.fill("#new-task [name=title]", "Typed").await;
-    page.press(Key::Control + "z").await;
+    page.browser.press(Key::Control + "z").await;
     page.browser.shows("#tasks .title", &["Two", "Three"]).await;
     page.has_values("#new-task [name=title]", &[""]).await;
 }
@@ -251,10 +251,10 @@ async fn a_completion_is_undone_in_the_list_of_open_tasks() {
     page.browser.shows(".toast p", &["Task done."]).await;
     page.browser.shows("#tasks .title", &["One", "Three"]).await;
     page.browser.find(".toast button").await.focus().await.unwrap();
-    page.press(Key::Enter).await;
+    page.browser.press(Key::Enter).await;
     page.browser.shows("#tasks .title", &["One", "Two", "Three"]).await;
     page.browser.shows("#tasks .done", &[]).await;
-    page.has_focus("#tasks li:nth-child(2) input").await;
+    page.browser.has_focus("#tasks li:nth-child(2) input").await;
     page.is_settled().await;
     assert!(page.tasks().iter().all(|task| task["completed"] == false));
 }
@@ -268,9 +268,9 @@ async fn an_undo_that_fails_can_be_tried_again() {
     page.browser.click(".toast button").await;
     let unreachable = "The server cannot be reached. Check your connection and try again.";
     page.browser.shows("#alert p", &[unreachable]).await;
-    page.has_focus(".toast button").await;
+    page.browser.has_focus(".toast button").await;
     page.set_offline(false).await;
-    page.press(Key::Enter).await;
+    page.browser.press(Key::Enter).await;
     page.browser.shows("#tasks .title", &["Buy milk"]).await;
     page.browser.shows("#alert", &[]).await;
 }
@@ -289,7 +289,7 @@ async fn an_offer_to_undo_stays_8_seconds_and_as_long_as_it_has_the_focus() {
     page.browser.shows(".toast p", &["Task deleted."]).await;
     page.browser.find(".toast button").await.focus().await.unwrap();
     tokio::time::sleep(Duration::from_secs(4)).await;
-    page.has_focus(".toast button").await;
+    page.browser.has_focus(".toast button").await;
     page.browser.click("#new-task [name=title]").await;
     page.browser.shows(".toast", &[]).await;
 }
@@ -373,7 +373,7 @@ async fn a_look_at_an_unchanged_list_is_a_304_and_draws_nothing() {
     page.api("POST", "/tasks", json!({ "title": "Call", "due_date": "2099-12-01" }));
     assert_eq!(page.look().await, json!(["GET /tasks 200"]));
     page.browser.shows("#tasks .title", &["Call", "Buy oat milk", "Water the plants"]).await;
-    page.has_focus("#tasks li:last-child .edit").await;
+    page.browser.has_focus("#tasks li:last-child .edit").await;
     assert_eq!(page.browser.evaluate("async () => moved").await, 0);
     assert_eq!(page.look().await, json!(["GET /tasks 304"]));
 

@@ -7,27 +7,27 @@ use super::*;
 async fn a_task_is_edited_in_its_place_with_the_keyboard_alone() {
     let page = Page::start(&["One", "Two", "Three"]).await;
     page.browser.find("#tasks li:nth-child(2) .complete").await.focus().await.unwrap();
-    page.press("e").await;
-    page.has_focus("#tasks li:nth-child(2) form [name=title]").await;
+    page.browser.press("e").await;
+    page.browser.has_focus("#tasks li:nth-child(2) form [name=title]").await;
     page.browser.shows("#tasks .title", &["One", "Three"]).await;
     page.has_values("#tasks form [name=title]", &["Two"]).await;
-    page.press(" and a half").await;
-    page.press(Key::Escape).await;
-    page.has_focus("#tasks li:nth-child(2) .edit").await;
+    page.browser.press(" and a half").await;
+    page.browser.press(Key::Escape).await;
+    page.browser.has_focus("#tasks li:nth-child(2) .edit").await;
     page.browser.shows("#tasks .title", &["One", "Two", "Three"]).await;
 
-    page.press("e").await;
+    page.browser.press("e").await;
     page.browser.find("#tasks form [name=description]").await.focus().await.unwrap();
-    page.press("Two lines\nexactly").await;
-    page.press(Key::Control + Key::Enter).await;
+    page.browser.press("Two lines\nexactly").await;
+    page.browser.press(Key::Control + Key::Enter).await;
     page.browser.shows("#tasks .description", &["Two lines\nexactly"]).await;
-    page.has_focus("#tasks li:nth-child(2) .edit").await;
+    page.browser.has_focus("#tasks li:nth-child(2) .edit").await;
     page.is_settled().await;
     assert_eq!(page.tasks()[2]["description"], "Two lines\nexactly");
 
     // Letters are typed in a field.
-    page.press("e").await;
-    page.press("xe").await;
+    page.browser.press("e").await;
+    page.browser.press("xe").await;
     page.has_values("#tasks form [name=title]", &["Twoxe"]).await;
 }
 
@@ -39,13 +39,13 @@ async fn an_edit_stays_open_whatever_happens_to_the_list() {
     page.browser.fill("#tasks form [name=title]", "Two and a half").await;
     // The second form has the focus.
     page.browser.click("#tasks li:nth-child(3) .edit").await;
-    page.press("!").await;
+    page.browser.press("!").await;
     page.api("POST", "/tasks", json!({ "title": "Four", "due_date": "2099-12-01" }));
     let three = page.tasks()[2]["id"].as_str().unwrap().to_owned();
     page.api("DELETE", &format!("/tasks/{three}"), Value::Null);
     page.browser.evaluate("async () => { setTimeout(() => dispatchEvent(new Event('focus')), 1200); }").await;
     page.browser.shows("#tasks .title", &["Four", "One"]).await;
-    page.has_focus("#tasks li:nth-child(3) form [name=title]").await;
+    page.browser.has_focus("#tasks li:nth-child(3) form [name=title]").await;
     page.has_values("#tasks form [name=title]", &["Two and a half", "Three!"]).await;
 
     page.browser.fill("#filters [name=search]", "four").await;
@@ -64,7 +64,7 @@ async fn a_refused_edit_goes_to_the_outbox_while_its_task_is_edited_again() {
     page.set_latency(1000).await;
     page.browser.click("#tasks .edit").await;
     page.browser.fill("#tasks form [name=title]", &"x".repeat(TOO_LONG)).await;
-    page.press("\n").await;
+    page.browser.press("\n").await;
     page.browser.click("#tasks .edit").await;
     page.browser.fill("#tasks form [name=title]", "Buy oat milk").await;
     page.browser.shows("#outbox .field-error", &["Title should have at most 255 characters."]).await;

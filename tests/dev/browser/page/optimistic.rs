@@ -138,7 +138,7 @@ async fn a_refused_field_is_told_in_the_place_of_the_task() {
     let too_long = "x".repeat(TOO_LONG);
     page.browser.click("#tasks .edit").await;
     page.browser.fill("#tasks form [name=title]", &too_long).await;
-    page.type_text("\n").await;
+    page.browser.press("\n").await;
     page.browser.shows("#tasks .title", &[&too_long]).await;
     page.browser.shows("#tasks form .field-error", &["Title should have at most 255 characters."]).await;
     page.browser.find("#tasks form [name=title][aria-invalid=true]:focus").await;

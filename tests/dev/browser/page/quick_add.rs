@@ -95,9 +95,9 @@ async fn days_are_counted_on_the_calendar() {
 async fn what_is_read_is_told_before_it_is_sent() {
     let page = Page::start(&[]).await;
     page.browser.click("#new-task [name=title]").await;
-    page.type_text("Call Ada tomorrow 9:00 !high #work").await;
+    page.browser.press("Call Ada tomorrow 9:00 !high #work").await;
     page.browser.shows("#new-task .read", &["Due tomorrow, 9:00 AM, high, #work"]).await;
-    page.type_text("\n").await;
+    page.browser.press("\n").await;
     page.browser.shows("[data-group=upcoming] .title", &["Call Ada"]).await;
     page.browser.shows("#tasks time", &["Tomorrow, 9:00 AM"]).await;
     page.browser.shows("#tasks .priority", &["High priority"]).await;

@@ -37,14 +37,14 @@ async fn the_key_x_selects_a_task() {
     let page = Page::start(&["One", "Two", "Three"]).await;
     for item in [1, 3] {
         page.browser.find(&format!("#tasks li:nth-child({item}) .complete")).await.focus().await.unwrap();
-        page.press("x").await;
+        page.browser.press("x").await;
     }
     page.browser.shows("#selected", &["2 selected"]).await;
-    page.press("x").await;
+    page.browser.press("x").await;
     page.browser.shows("#selected", &["1 selected"]).await;
     page.browser.click("#delete-selected").await;
     page.browser.shows("#tasks .title", &["Two", "Three"]).await;
-    page.has_focus("#select").await;
+    page.browser.has_focus("#select").await;
     page.browser.shows(".toast p", &["Task deleted."]).await;
     assert_eq!(page.titles(), ["Three", "Two"]);
 }
@@ -82,7 +82,7 @@ async fn completed_tasks_are_cleared_at_once_and_come_back_if_that_was_a_mistake
     page.browser.shows("#tasks h2", &["No date 1"]).await;
     page.browser.shows(".toast p", &["2 tasks deleted."]).await;
     assert_eq!(page.titles(), ["Two"]);
-    page.press(Key::Control + "z").await;
+    page.browser.press(Key::Control + "z").await;
     page.browser.shows("#tasks h2", &["No date 1", "Done 2"]).await;
     page.browser.shows(".toast p", &["Undone."]).await;
     assert_eq!(page.titles(), ["One", "Three", "Two"]);
