@@ -568,7 +568,7 @@ async fn where_local_storage_is_forbidden_a_session_lasts_as_long_as_the_page() 
     until_expired(1).await;
     browser.fill("#new-task [name=title]", "Buy milk\n").await;
     browser.shows("#tasks .title", &["Buy milk"]).await;
-    assert_eq!(network.outcomes(REFRESH), ["200"]);
+    network.has(REFRESH, &["200"]).await;
     browser.click("#sign-out").await;
     network.has(LOGOUT, &["204"]).await;
     browser.driver.refresh().await.unwrap();

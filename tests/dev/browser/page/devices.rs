@@ -227,6 +227,7 @@ async fn a_deletion_is_undone_by_its_button_or_ctrl_z() {
     for left in [&["Two", "Three"][..], &["Three"]] {
         page.delete_first().await;
         page.browser.shows("#tasks .title", left).await;
+        page.is_settled().await;
     }
     for titles in [&["Two", "Three"][..], &["One", "Two", "Three"]] {
         page.browser.press(Key::Control + "z").await;
