@@ -244,6 +244,7 @@ async fn filters_are_in_the_url_and_one_tap_clears_each() {
     }
 
     page.browser.set_value("#filters [name=search]", "").await;
+    page.has_url("/?tag=work&priority=high").await;
     page.browser.click("#active-filters [data-filter=tag]").await;
     page.has_url("/?priority=high").await;
     page.browser.click("#active-filters [data-filter=priority]").await;
