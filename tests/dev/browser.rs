@@ -36,12 +36,15 @@ const PASSWORD: &str = "correct horse battery staple";
 /// The timeout of a wait for an element or its text.
 const TIMEOUT: Duration = Duration::from_secs(15);
 
-/// Returns the elements because of which the page scrolls sideways. A phone's `innerWidth` grows with them.
+/// Returns the page's width if it scrolls sideways, and the elements that are too wide. A phone's `innerWidth` grows with
+/// them.
 const TOO_WIDE: &str = "async () => {
    const { scrollWidth, clientWidth } = document.documentElement;
-   return [...document.querySelectorAll('body *')]
-     .filter((element) => scrollWidth > clientWidth && element.getBoundingClientRect().right > clientWidth)
+   if (scrollWidth <= clientWidth) return [];
+   const wide = [...document.querySelectorAll('body *')]
+     .filter((element) => element.getBoundingClientRect().right > clientWidth)
      .map(({ outerHTML }) => outerHTML.slice(0, 80));
+   return [scrollWidth, ...wide];
  }";
 
 /// The source of axe-core, which npm installs the first time.
