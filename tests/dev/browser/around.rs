@@ -433,9 +433,12 @@ async fn axe_finds_nothing_around_the_board_and_each_view_fits_a_narrow_screen_w
 async fn axe_finds_nothing_on_the_board_and_it_fits_a_narrow_screen_with_large_text() {
     let page = Page::start(&[]).await;
     for task in [
-        json!({ "title": "Renew the passport", "due_date": "2026-01-30T10:00", "priority": "high", "tags": "errands, home" }),
-        json!({ "title": "A task with a long title, which takes more than one line on a phone", "due_date": "2099-12-01" }),
-        json!({ "title": "Donaudampfschifffahrtsgesellschaftskapitän", "description": "See https://example.com/a-long-path-without-spaces" }),
+        json!({ "title": "Renew the passport", "due_date": "2026-01-30T10:00", "priority": "high",
+                "tags": "errands, home" }),
+        json!({ "title": "A task with a long title, which takes more than one line on a phone",
+                "due_date": "2099-12-01" }),
+        json!({ "title": "Donaudampfschifffahrtsgesellschaftskapitän",
+                "description": "See https://example.com/a-long-path-without-spaces" }),
         json!({ "title": "Water the plants", "completed": true, "priority": "low" }),
     ] {
         page.api("POST", "/tasks", &task);
