@@ -25,7 +25,7 @@ pub async fn clients(pool: usize, delay: Duration) -> Outcome {
     });
     let outcomes = futures_util::future::join_all(calls).await;
     let mut outcome = outcomes.into_iter().fold(Outcome::new(fault), Outcome::and);
-    outcome.resent = world.proxy.statements() - before - CLIENTS as u64;
+    outcome.resent = world.proxy.statements().saturating_sub(before + CLIENTS as u64);
     let sql = world.sql().await;
     for number in 0..CLIENTS {
         outcome.record_writes(count(&sql, &format!("tasks WHERE title = 'of client {number}'")).await);

@@ -570,7 +570,7 @@ pub async fn refreshes(number: usize) -> Outcome {
         }
         token = next;
     }
-    outcome.resent = world.proxy.statements() - before - outcome.requests as u64;
+    outcome.resent = world.proxy.statements().saturating_sub(before + outcome.requests as u64);
     let advanced = format!("sessions WHERE id = '{}' AND counter = {number}", world.ada.session);
     outcome.record_writes(count(&world.sql().await, &advanced).await);
     outcome
@@ -640,7 +640,7 @@ pub async fn cut_while_inserting() -> Outcome {
         outcome.record(answer.status, took);
         waiting(&observer, 0).await;
         outcome.record_writes(count(&observer, &format!("tasks WHERE title = '{title}'")).await);
-        outcome.resent += world.proxy.statements() - before - 1;
+        outcome.resent += world.proxy.statements().saturating_sub(before + 1);
     }
     outcome
 }
@@ -657,6 +657,6 @@ pub async fn closed_while_idle() -> Outcome {
         let answer = outcome.answer(world.api.get("/tasks").by(&world.ada).send()).await;
         outcome.record_writes(i64::from(answer.body == json!([])));
     }
-    outcome.resent = world.proxy.statements() - before - 50;
+    outcome.resent = world.proxy.statements().saturating_sub(before + 50);
     outcome
 }

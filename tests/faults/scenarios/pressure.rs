@@ -77,7 +77,7 @@ pub async fn statement_timeout() -> Outcome {
     let mut outcome = Outcome::new("57014, the role's statement_timeout");
     outcome.answer(world.api.get("/tasks").by(&world.ada).send()).await;
     outcome.answer(world.api.post("/tasks").by(&world.ada).json(&json!({ "title": "late" }))).await;
-    outcome.resent = world.proxy.statements() - before - 2;
+    outcome.resent = world.proxy.statements().saturating_sub(before + 2);
     sql.batch_execute("COMMIT").await.unwrap();
     assert_eq!(count(&sql, "tasks").await, 0);
     assert_eq!(world.api.get("/tasks").by(&world.ada).send().await.status, 200);
@@ -135,7 +135,7 @@ async fn collision(
     let mut outcome = Outcome::new(fault);
     outcome.record(answer.status, took);
     outcome.record_writes(count(&observer, "tasks WHERE title = 'after'").await);
-    outcome.resent = world.proxy.statements() - before - 1;
+    outcome.resent = world.proxy.statements().saturating_sub(before + 1);
     outcome
 }
 
@@ -153,7 +153,7 @@ pub async fn user_deleted_meanwhile() -> Outcome {
     assert_eq!((answer.status, answer.code()), (401, "invalid_token"));
     let mut outcome = Outcome::new("23503, the user is deleted meanwhile");
     outcome.record(answer.status, took);
-    outcome.resent = world.proxy.statements() - before - 1;
+    outcome.resent = world.proxy.statements().saturating_sub(before + 1);
     assert_eq!(count(&observer, "tasks").await, 0);
     outcome
 }

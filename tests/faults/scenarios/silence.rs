@@ -41,6 +41,6 @@ pub async fn black_hole() -> Outcome {
         healed.elapsed()
     );
     assert!(world.proxy.connections() > connections, "a connection from before was used again");
-    outcome.resent = world.proxy.statements() - before - 5;
+    outcome.resent = world.proxy.statements().saturating_sub(before + 5);
     outcome
 }

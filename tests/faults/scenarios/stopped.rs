@@ -8,7 +8,8 @@ use tokio::time::sleep;
 use super::{World, sql, until};
 use kit::Outcome;
 
-/// The server is stopped properly for 2 s while requests arrive. Its port may be different afterwards.
+/// The server is stopped properly for 2 s while requests arrive. Meanwhile the proxy refuses connections, because the
+/// server of another test may take its port, which is the one of `cargo dev`.
 pub async fn restarted() -> Outcome {
     let folder = tempfile::tempdir().unwrap();
     // PostgreSQL may run as another user.
@@ -29,10 +30,12 @@ pub async fn restarted() -> Outcome {
     sql(&url).await.batch_execute("DELETE FROM tasks").await.unwrap();
     let before = world.proxy.statements();
     server.stop().await.unwrap();
+    world.proxy.refuse().await;
     let start = async {
         sleep(Duration::from_secs(2)).await;
         let server = Server::start(&data, false, None).await.unwrap();
         world.proxy.set_target(&server.url("todo"));
+        world.proxy.restore();
         server
     };
     let api = &world.api;
@@ -51,7 +54,7 @@ pub async fn restarted() -> Outcome {
     let mut after = Outcome::default();
     world.crowd(&world.api, 12, &mut after).await;
     outcome = outcome.and(after);
-    outcome.resent = world.proxy.statements() - before - 24;
+    outcome.resent = world.proxy.statements().saturating_sub(before + 24);
     server.stop().await.unwrap();
     outcome
 }
@@ -82,7 +85,7 @@ pub async fn crashed() -> Outcome {
         for one in futures_util::future::join_all(calls).await {
             outcome = outcome.and(one);
         }
-        resent += world.proxy.statements() - before - requests;
+        resent += world.proxy.statements().saturating_sub(before + requests);
         // Waits until the server has recovered, before the next crash.
         until(async || victim.is_closed()).await;
         until(async || tokio_postgres::connect(&url, tokio_postgres::NoTls).await.is_ok()).await;

@@ -112,7 +112,7 @@ async fn wakes(fault: &str, world: &World, asleep: Duration, wake: impl FnOnce()
     };
     tokio::join!(world.crowd(&api, REQUESTS, &mut outcome), waking);
     assert!(outcome.slowest > asleep, "it was awake: {outcome:?}");
-    outcome.resent = world.proxy.statements() - before - REQUESTS as u64;
+    outcome.resent = world.proxy.statements().saturating_sub(before + REQUESTS as u64);
     outcome
 }
 
