@@ -291,6 +291,8 @@ async fn a_missing_parameter_is_named_and_no_value_is_shown() {
 #[ignore = "needs moto_server"]
 async fn a_role_without_access_is_told_what_it_lacks() {
     let moto = Moto::start().await;
+    // moto takes longer for its first request to a service than a function waits.
+    moto.put("/todo/test/JWT_SECRET", shared::jwt::DEMO_SECRET).await;
     moto.iam("Action=CreateUser&UserName=function").await;
     let key = moto.iam("Action=CreateAccessKey&UserName=function").await;
     let between =

@@ -137,7 +137,10 @@ async fn a_new_version_of_the_page_is_there_at_the_next_load() {
         let path = folder.path().join(file);
         let text = fs::read_to_string(&path).unwrap();
         assert!(text.contains(from), "{file} has no {from}");
-        fs::write(path, text.replacen(from, to, 1)).unwrap();
+        // Last-Modified has whole seconds: another version within the same second would be 304.
+        let modified = fs::metadata(&path).unwrap().modified().unwrap() + Duration::from_secs(1);
+        fs::write(&path, text.replacen(from, to, 1)).unwrap();
+        fs::File::options().append(true).open(path).unwrap().set_modified(modified).unwrap();
     };
     // The host lets the browser keep everything for a day, and the page is below a path.
     let files = Router::new().nest_service("/todo", ServeDir::new(folder.path()));
