@@ -20,6 +20,7 @@ use tempfile::TempDir;
 use thirtyfour::{
     ChromiumLikeCapabilities,
     cdp::domains::emulation::{MediaFeature, SetEmulatedMedia},
+    error::WebDriverErrorInner,
     extensions::query::ElementPollerWithTimeout,
     prelude::*,
 };
@@ -143,10 +144,19 @@ impl Browser {
         query.first().await.unwrap_or_else(|error| panic!("{css} is not visible: {error}"))
     }
 
+    /// Clicks an element. Finds it again if the page draws it anew at that moment.
     async fn click(&self, css: &str) {
-        let element = self.find(css).await;
-        element.scroll_into_view().await.unwrap();
-        element.click().await.unwrap();
+        loop {
+            let element = self.find(css).await;
+            let clicked = async {
+                element.scroll_into_view().await?;
+                element.click().await
+            };
+            match clicked.await {
+                Err(error) if matches!(*error, WebDriverErrorInner::StaleElementReference(_)) => {}
+                clicked => return clicked.unwrap(),
+            }
+        }
     }
 
     async fn fill(&self, css: &str, text: &str) {
@@ -297,6 +307,13 @@ fn sign_up(dev: &Dev, name: &str) -> Value {
     session
 }
 
+/// Starts `cargo dev` with a database on the tests' server, because one of its own takes a second of CPU to create.
+async fn start_dev(folder: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Dev {
+    let url = kit::database().await;
+    let database = [("DATABASE_URL", &*url), ("DATABASE_PREPARED_STATEMENTS", "on")];
+    Dev::start(folder, arguments, &[&database, variables].concat())
+}
+
 /// Serves the example page at another origin, with the API's URL in its `api-url` line.
 async fn serve_page(address: &str, api: &str) -> String {
     let page = fs::read_to_string(Path::new(PAGE).join("index.html")).unwrap();
@@ -326,7 +343,7 @@ async fn serve(address: &str, routes: Router) -> String {
 async fn the_example_page_works_from_another_origin() {
     let folder = folder();
     // The login limit is low enough to reach. Port 3000 is the default allowed origin of cargo dev.
-    let dev = Dev::start(folder.path(), &[], &[("LOGIN_LIMIT_PER_ACCOUNT_AND_ADDRESS", "4")]);
+    let dev = start_dev(folder.path(), &[], &[("LOGIN_LIMIT_PER_ACCOUNT_AND_ADDRESS", "4")]).await;
     let page = serve_page("127.0.0.1:3000", &dev.url).await;
     let browser = Browser::start().await;
     browser.goto(&page).await;
@@ -456,7 +473,7 @@ async fn the_example_page_works_from_another_origin() {
 #[ignore = "needs chromium and chromedriver"]
 async fn the_example_page_reports_that_its_origin_is_not_allowed() {
     let folder = folder();
-    let dev = Dev::start(folder.path(), &["--seed"], &[]);
+    let dev = start_dev(folder.path(), &["--seed"], &[]).await;
     let page = serve_page("127.0.0.1:0", &dev.url).await;
     let browser = Browser::start().await;
     browser.goto(&page).await;
@@ -475,7 +492,7 @@ async fn only_the_allowed_origin_can_use_the_api_at_api_url() {
     let (api, _dev) = match std::env::var("API_URL") {
         Ok(url) => (url, None),
         Err(_) => {
-            let dev = Dev::start(folder.path(), &[], &[]);
+            let dev = start_dev(folder.path(), &[], &[]).await;
             (dev.url.clone(), Some(dev))
         }
     };
@@ -536,7 +553,7 @@ async fn only_the_allowed_origin_can_use_the_api_at_api_url() {
 #[ignore = "needs chromium and chromedriver"]
 async fn the_example_page_fits_phones_and_desktops() {
     let folder = folder();
-    let dev = Dev::start(folder.path(), &[], &[]);
+    let dev = start_dev(folder.path(), &[], &[]).await;
     let browser = Browser::start().await;
     browser.goto(&dev.url).await;
     browser.click("#to-sign-up").await;

@@ -25,7 +25,7 @@ impl Page {
     /// Starts with ada signed in, and with tasks of these titles.
     async fn start(titles: &[&str]) -> Self {
         let folder = folder();
-        let dev = Dev::start(folder.path(), &[], &[]);
+        let dev = start_dev(folder.path(), &[], &[]).await;
         let session = sign_up(&dev, "ada");
         let network = Proxy::start(&dev.url).await;
         let url = network.url().to_owned();

@@ -77,7 +77,7 @@ impl Browser {
 #[ignore = "needs chromium and chromedriver"]
 async fn the_docs_page_can_be_read_in_light_and_dark_at_every_width() {
     let folder = folder();
-    let dev = Dev::start(folder.path(), &["--seed"], &[]);
+    let dev = start_dev(folder.path(), &["--seed"], &[]).await;
     let browser = Browser::start().await;
     // All that can be opened is opened once: that takes ten seconds.
     let is_readable = async |what: &str| {
@@ -119,7 +119,7 @@ async fn the_docs_page_can_be_read_in_light_and_dark_at_every_width() {
 #[ignore = "needs chromium and chromedriver"]
 async fn the_docs_page_works_with_the_keyboard_and_shows_where_it_is() {
     let folder = folder();
-    let dev = Dev::start(folder.path(), &["--seed"], &[]);
+    let dev = start_dev(folder.path(), &["--seed"], &[]).await;
     let browser = Browser::start().await;
     for color_scheme in ["light", "dark"] {
         browser.set_color_scheme(color_scheme).await;
@@ -166,7 +166,7 @@ async fn the_docs_page_works_with_the_keyboard_and_shows_where_it_is() {
 #[ignore = "needs chromium and chromedriver"]
 async fn the_docs_page_takes_a_token_or_a_password_and_lists_tasks() {
     let folder = folder();
-    let dev = Dev::start(folder.path(), &["--seed"], &[]);
+    let dev = start_dev(folder.path(), &["--seed"], &[]).await;
     let demo = json!({ "email": "demo@example.com", "password": PASSWORD });
     let token = dev.post("/auth/login", &demo).1["access_token"].as_str().unwrap().to_owned();
     let browser = Browser::start().await;

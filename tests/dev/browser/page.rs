@@ -55,7 +55,7 @@ impl Page {
     /// Starts with tasks of these titles in the list.
     async fn start(titles: &[&str]) -> Self {
         let folder = folder();
-        let dev = Dev::start(folder.path(), &[], &[]);
+        let dev = start_dev(folder.path(), &[], &[]).await;
         let session = sign_up(&dev, "ada");
         let credentials = json!({ "email": "ada@example.com", "password": PASSWORD });
         let device = dev.post("/auth/login", &credentials).1;

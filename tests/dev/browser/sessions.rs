@@ -170,7 +170,7 @@ impl Tabs {
     /// Starts with one task in the list, and the first tab in front.
     async fn start(variables: &[(&str, &str)]) -> Self {
         let folder = folder();
-        let dev = Dev::start(folder.path(), &[], variables);
+        let dev = start_dev(folder.path(), &[], variables).await;
         sign_up(&dev, "ada");
         let (network, url) = Network::start(&dev).await;
         let browser = Browser::start().await;
@@ -556,7 +556,7 @@ async fn without_locks_each_tab_refreshes_and_both_stay_signed_in() {
 #[ignore = "needs chromium and chromedriver"]
 async fn where_local_storage_is_forbidden_a_session_lasts_as_long_as_the_page() {
     let folder = folder();
-    let dev = Dev::start(folder.path(), &[], &[("ACCESS_TOKEN_TTL", "1")]);
+    let dev = start_dev(folder.path(), &[], &[("ACCESS_TOKEN_TTL", "1")]).await;
     sign_up(&dev, "ada");
     let (network, url) = Network::start(&dev).await;
     let forbidden = json!({ "profile.default_content_setting_values.cookies": 2 });
