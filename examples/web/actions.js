@@ -29,12 +29,16 @@ export function erase(ids) {
   return act(ids, { changes: { deleted: true }, send }, undo, 'deleted');
 }
 
-/** Acts on tasks, and offers to undo it. Says what was done, such as "Task done." */
+/** Acts on tasks. Says at once what is done, such as "Task done.", and offers to undo it. */
 async function act(ids, action, undo, done) {
+  if (ids.length === 0) return;
   hideAlert();
-  const { answers, error } = await carryOut(ids, action);
-  let left = answers;
+  const work = carryOut(ids, action);
+  let left;
   const takeBack = async () => {
+    const { answers, error } = await work;
+    left ??= answers;
+    if (left.length === 0) throw error;
     for (const task of left) if (!tasks.has(task.id)) draw(task);
     const undone = await carryOut(left.map(({ id }) => id), undo);
     const item = itemOf(left[0].id);
@@ -42,8 +46,11 @@ async function act(ids, action, undo, done) {
     if (undone.error) throw undone.error;
     if (item && focusIsLost()) $('input', item).focus();
   };
-  const text = answers.length === 1 ? 'Task' : `${answers.length} tasks`;
-  if (left.length > 0) toast(`${text} ${done}.`, takeBack, ids.join());
+  const text = (count) => `${count === 1 ? 'Task' : `${count} tasks`} ${done}.`;
+  const offer = toast(text(ids.length), takeBack, { subject: ids.join(), work });
+  const { answers, error } = await work;
+  if (answers.length === 0) offer.remove();
+  else $('p', offer).textContent = text(answers.length);
   if (error) report(error);
 }
 

@@ -10,8 +10,11 @@ const MOST = 3;
 
 const toasts = $('#toasts');
 
-/** Shows a toast. One about the same subject, such as a task's ID, makes way. */
-export function toast(text, undo, subject) {
+/**
+ * Shows a toast. One about the same `subject`, such as a task's ID, makes way. While the `work` that it tells is under
+ * way, it stays, and screen readers wait.
+ */
+export function toast(text, undo, { subject = '', work } = {}) {
   const item = $('#toast-template').content.firstElementChild.cloneNode(true);
   const button = $('button', item);
   $('p', item).textContent = text;
@@ -21,11 +24,16 @@ export function toast(text, undo, subject) {
     item.remove();
     toast('Undone.');
   }));
-  item.dataset.subject = subject ?? '';
+  item.dataset.subject = subject;
   if (subject) $(`[data-subject="${subject}"]`, toasts)?.remove();
   toasts.append(item);
   if (toasts.children.length > MOST) [...toasts.children].find((other) => !isUsed(other)).remove();
-  setTimeout(hide, undo ? TIME_TO_UNDO : TIME, item);
+  item.ariaBusy = work ? 'true' : null;
+  Promise.resolve(work).then(() => {
+    item.ariaBusy = null;
+    setTimeout(hide, undo ? TIME_TO_UNDO : TIME, item);
+  });
+  return item;
 }
 
 const isUsed = (item) => item.matches(':hover, :focus-within, :has(:disabled)');

@@ -319,7 +319,7 @@ async fn a_refresh_outlives_what_the_network_loses_and_a_server_that_is_busy() {
         tabs.switch(tab).await;
         tabs.browser.shows("#tasks .done .title", done).await;
         tabs.browser.click("#tasks [type=checkbox]").await;
-        tabs.browser.shows(".toast:last-child p", &[toast]).await;
+        tabs.browser.shows(".toast:last-child:not([aria-busy]) p", &[toast]).await;
     }
     assert_eq!(tabs.network.outcomes(REFRESH), [""; 0]);
 }
