@@ -283,9 +283,8 @@ impl Browser {
             .unwrap();
     }
 
-    async fn set_color_scheme(&self, color_scheme: &str) {
-        let feature =
-            MediaFeature { name: "prefers-color-scheme".to_owned(), value: color_scheme.to_owned() };
+    async fn emulate_media(&self, feature: &str, value: &str) {
+        let feature = MediaFeature { name: feature.to_owned(), value: value.to_owned() };
         let media = SetEmulatedMedia { media: None, features: Some(vec![feature]) };
         self.driver.cdp().send(media).await.unwrap();
     }
@@ -580,7 +579,7 @@ async fn the_example_page_fits_phones_and_desktops() {
     for (width, height, device) in [(1280, 900, "desktop"), (360, 740, "phone")] {
         browser.resize(width, height).await;
         for color_scheme in ["light", "dark"] {
-            browser.set_color_scheme(color_scheme).await;
+            browser.emulate_media("prefers-color-scheme", color_scheme).await;
             browser.goto(&dev.url).await;
             browser.shows("#summary", &["4 tasks"]).await;
             browser.shows("#tasks h2", &["Overdue 1", "Upcoming 1", "No date 1", "Done 1"]).await;

@@ -274,7 +274,7 @@ async fn a_chosen_theme_is_there_from_the_first_frame() {
     let page = Page::start(&[]).await;
     let background = "async () => getComputedStyle(document.body).backgroundColor";
     for (system, color) in [("dark", dark), ("light", light)] {
-        page.browser.set_color_scheme(system).await;
+        page.browser.emulate_media("prefers-color-scheme", system).await;
         assert_eq!(page.browser.evaluate(background).await, color, "the theme follows the system");
     }
     page.browser.set_value("#theme", "dark").await;
@@ -290,9 +290,11 @@ async fn a_chosen_theme_is_there_from_the_first_frame() {
     cdp.send_raw("Page.addScriptToEvaluateOnNewDocument", json!({ "source": watch })).await.unwrap();
     page.set_latency(300);
     for (theme, color) in [("dark", dark), ("light", light)] {
-        page.browser.set_color_scheme("light").await;
+        page.browser.emulate_media("prefers-color-scheme", "light").await;
         page.browser.set_value("#theme", theme).await;
-        page.browser.set_color_scheme(if theme == "dark" { "light" } else { "dark" }).await;
+        page.browser
+            .emulate_media("prefers-color-scheme", if theme == "dark" { "light" } else { "dark" })
+            .await;
         page.reload().await;
         page.browser.shows("#who", &["ada@example.com"]).await;
         assert_eq!(page.browser.evaluate("async () => [...frames_seen]").await, json!([color]));
@@ -473,4 +475,31 @@ async fn axe_finds_nothing_on_the_board_and_it_fits_a_narrow_screen_with_large_t
             check("board-selection").await;
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs chromium and chromedriver"]
+async fn what_is_chosen_and_where_a_toast_ends_can_be_seen_in_forced_colors() {
+    let page = Page::start(&["Buy milk"]).await;
+    page.browser.emulate_media("forced-colors", "active").await;
+    page.browser.click("#select").await;
+    page.browser.click("[data-day='0']").await;
+    page.browser.click("#tasks .complete").await;
+    page.browser.find(".toast button").await;
+    page.browser.is_drawn().await;
+    page.browser.screenshot("forced-colors").await;
+    let function = "async () => {
+         const style = (css) => getComputedStyle(document.querySelector(css));
+         const system = document.createElement('p');
+         system.style.cssText = 'background: Highlight; border: 1px solid CanvasText';
+         document.body.append(system);
+         const { backgroundColor, borderTopColor } = getComputedStyle(system);
+         return {
+           chosen: ['#select', '[data-day=\"0\"]', '[href=\"#board\"]', '[data-day=\"1\"]', '[href=\"#trash\"]']
+             .map((css) => style(css).backgroundColor === backgroundColor),
+           edge: [style('.toast').borderTopWidth, style('.toast').borderTopColor === borderTopColor],
+         };
+       }";
+    let seen = page.browser.evaluate(function).await;
+    assert_eq!(seen, json!({ "chosen": [true, true, true, false, false], "edge": ["1px", true] }));
 }

@@ -84,7 +84,7 @@ async fn the_docs_page_can_be_read_in_light_and_dark_at_every_width() {
         for (width, height) in [(320, 640), (360, 740), (1280, 900)] {
             browser.resize(width, height).await;
             for (color_scheme, background) in [("light", "rgba(0, 0, 0, 0)"), ("dark", "rgb(28, 32, 34)")] {
-                browser.set_color_scheme(color_scheme).await;
+                browser.emulate_media("prefers-color-scheme", color_scheme).await;
                 browser.is_drawn().await;
                 let shown = "async () => getComputedStyle(document.documentElement).backgroundColor";
                 assert_eq!(browser.evaluate(shown).await, background, "{color_scheme}");
@@ -122,7 +122,7 @@ async fn the_docs_page_works_with_the_keyboard_and_shows_where_it_is() {
     let dev = start_dev(folder.path(), &["--seed"], &[]).await;
     let browser = Browser::start().await;
     for color_scheme in ["light", "dark"] {
-        browser.set_color_scheme(color_scheme).await;
+        browser.emulate_media("prefers-color-scheme", color_scheme).await;
         browser.open_docs(&format!("{}/docs", dev.url)).await;
         // Tab is pressed until the control has the focus, and each one on the way shows it.
         let tab_to = async |css: &str| {

@@ -423,7 +423,7 @@ async fn choices_and_undo_fit_phones_and_desktops() {
     for (width, height, device) in [(1280, 900, "desktop"), (375, 740, "phone")] {
         page.browser.resize(width, height).await;
         for color_scheme in ["light", "dark"] {
-            page.browser.set_color_scheme(color_scheme).await;
+            page.browser.emulate_media("prefers-color-scheme", color_scheme).await;
             page.api(
                 "PUT",
                 &page.path(),

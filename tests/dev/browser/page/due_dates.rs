@@ -376,7 +376,7 @@ async fn forms_with_due_dates_fit_phones_and_desktops() {
     for (width, height, device) in [(1280, 900, "desktop"), (360, 740, "phone")] {
         page.browser.resize(width, height).await;
         for color_scheme in ["light", "dark"] {
-            page.browser.set_color_scheme(color_scheme).await;
+            page.browser.emulate_media("prefers-color-scheme", color_scheme).await;
             page.travel(WEST).await;
             page.browser.shows("#summary", &["6 tasks"]).await;
             page.browser.screenshot(&format!("due-list-{device}-{color_scheme}")).await;
