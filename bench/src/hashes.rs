@@ -1,5 +1,7 @@
 //! Measures logins by the cost of the hash and by the function's memory, by which AWS gives and bills CPU.
 
+use shared::jwt::DEMO_SECRET;
+
 use crate::{
     Error,
     bench::Bench,
@@ -7,7 +9,7 @@ use crate::{
     cgroup::CpuLimit,
     cost::{ROUND_TRIP_MS, usd_per_million},
     database,
-    process::LOGIN,
+    process::{LOGIN, Process, RAISED_LIMITS},
     report,
     samples::Samples,
     target::Target,
@@ -24,9 +26,15 @@ pub async fn run(binaries: Binaries) -> Result<(), Error> {
     for cost in COSTS {
         eprintln!("hashes: cost {cost}");
         database::seed(bench.tls.plain_url(), cost).await?;
-        let mut row = vec![cost.to_string()];
+        let cost = cost.to_string();
+        // A login takes as long as a hash of the function's own cost, if the stored one costs less.
+        let own = [("DATABASE_URL", &*bench.url), ("JWT_SECRET", DEMO_SECRET), ("BCRYPT_COST", &cost)];
+        let variables = [&own[..], &RAISED_LIMITS].concat();
+        let mut row = vec![cost.clone()];
         for memory_mb in MEMORIES_MB {
-            let mut process = bench.start_warm(&bench.url, Target::Ours, LOGIN).await?;
+            let mut process = Process::start(&bench.binary(Target::Ours, LOGIN)?, &variables, LOGIN).await?;
+            // The first login connects.
+            process.answer().await?;
             let Some(_limit) = CpuLimit::new(process.function.pid(), memory_mb) else { return Ok(()) };
             let mut logins = Samples::default();
             process.measure(LOGINS, &mut logins).await?;

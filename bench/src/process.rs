@@ -95,7 +95,7 @@ pub fn function_of(event: &str) -> &str {
     event.split('-').next().unwrap_or_default()
 }
 
-/// Returns true if the event's answer needs a hash, which takes a quarter of a second.
+/// Returns true if the event's answer needs a hash, which takes a fifth of a second.
 pub fn is_hashing(event: &str) -> bool {
     [LOGIN, SIGN_UP].contains(&event)
 }

@@ -83,7 +83,7 @@ impl Hasher {
         Ok(Self { cost: config.number("BCRYPT_COST", 12, 4..=16)? })
     }
 
-    /// Returns the hash to store, `$2b$…`. It takes about 0.3 s of CPU at cost 12.
+    /// Returns the hash to store, `$2b$…`. It takes about 0.2 s of CPU at cost 12.
     ///
     /// # Errors
     /// [`Error::Internal`] if the system gives no random salt.
