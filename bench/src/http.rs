@@ -36,7 +36,7 @@ pub async fn run() -> Result<(), Error> {
     database::seed(tls.plain_url(), BCRYPT_COST).await?;
     let url = format!("{}?sslmode=disable", tls.plain_url());
     let data = tempfile::tempdir()?;
-    // As with the database that it starts by itself.
+    // `cargo dev` does so with the database that it starts by itself.
     ours.arg("--data").arg(data.path()).env("DATABASE_PREPARED_STATEMENTS", "on");
     let servers = [
         ("ours", Server::start(ours, &url)?),

@@ -53,7 +53,7 @@ async fn a_preflight_of_another_origin_is_204_and_allows_nothing() {
         "https://todo.example.com.evil.example.net",
         "https://todo.example.com:8443",
         "http://todo.example.com",
-        "https://TODO.example.com",
+        "https://Todo.example.com",
         "http://localhost:3001",
         "https://todo.example.com,http://localhost:3000",
         "*",
