@@ -37,6 +37,9 @@ const PASSWORD: &str = "correct horse battery staple";
 /// The timeout of a wait for an element or its text.
 const TIMEOUT: Duration = Duration::from_secs(15);
 
+/// The timeout of a command of the browser, such as a script. Other tests may keep all processors busy meanwhile.
+const COMMAND_TIMEOUT: Duration = Duration::from_secs(300);
+
 /// Returns the page's width if it scrolls sideways, and the elements that are too wide. A phone's `innerWidth` grows with
 /// them.
 const TOO_WIDE: &str = "async () => {
@@ -129,8 +132,13 @@ impl Browser {
         capabilities.add_experimental_option("prefs", preferences).unwrap();
         // Requests to chromedriver are not encrypted, but its client needs a crypto provider.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let driver = WebDriver::new(format!("http://127.0.0.1:{port}"), capabilities).await.unwrap();
-        driver.set_poller(Arc::new(ElementPollerWithTimeout::new(TIMEOUT, Duration::from_millis(50))));
+        let driver = WebDriver::builder(format!("http://127.0.0.1:{port}"), capabilities)
+            .request_timeout(COMMAND_TIMEOUT)
+            .poller(Arc::new(ElementPollerWithTimeout::new(TIMEOUT, Duration::from_millis(50))))
+            .await
+            .unwrap();
+        let timeouts = TimeoutConfiguration::new(Some(COMMAND_TIMEOUT), Some(COMMAND_TIMEOUT), None);
+        driver.update_timeouts(timeouts).await.unwrap();
         driver.cdp().emulation().set_timezone_override("Europe/Berlin").await.unwrap();
         Self { driver, _chromedriver: chromedriver }
     }
