@@ -86,6 +86,8 @@ export function expect(ids, changes) {
   return (id, task) => {
     wishes.set(id, (wishes.get(id) ?? []).filter((other) => other !== changes));
     if (task && tasks.has(id)) put(task);
+    // A list that was asked for before this change does not have the task.
+    else if (task && !task.deleted) dispatchEvent(new Event('outdated'));
     redraw([id]);
   };
 }

@@ -101,6 +101,7 @@ function retryByHand() {
 }
 
 addEventListener('online', () => retry?.());
+addEventListener('outdated', () => load());
 
 export function showUser({ username, email }) {
   $('#who').textContent = username ?? email;

@@ -87,3 +87,16 @@ async fn completed_tasks_are_cleared_at_once_and_come_back_if_that_was_a_mistake
     page.browser.shows(".toast p", &["Undone."]).await;
     assert_eq!(page.titles(), ["One", "Three", "Two"]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs chromium and chromedriver"]
+async fn a_list_that_is_asked_for_while_tasks_are_completed_gets_the_rest_of_them() {
+    let page = Page::start(&["One", "Two", "Three", "Four", "Five", "Six"]).await;
+    page.set_latency(1000).await;
+    page.browser.click("#select").await;
+    page.browser.click("#select-all").await;
+    page.browser.click("#complete-selected").await;
+    page.browser.set_value("#filters [name=completed]", "true").await;
+    page.browser.shows(".toast:not([aria-busy]) p", &["6 tasks done."]).await;
+    page.browser.shows("#tasks h2", &["Done 6"]).await;
+}
