@@ -20,7 +20,12 @@ unfold();
 export function readFilters() {
   const before = valuesOf(filters);
   const query = new URLSearchParams(location.search);
-  for (const name of Object.keys(NONE)) filters.elements[name].value = query.get(name) ?? NONE[name];
+  for (const [name, none] of Object.entries(NONE)) {
+    const control = filters.elements[name];
+    control.value = query.get(name) ?? none;
+    // A list has no such option.
+    if (control.selectedIndex === -1) control.value = none;
+  }
   return changedValues(valuesOf(filters), before) !== null;
 }
 readFilters();

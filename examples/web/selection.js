@@ -42,6 +42,8 @@ function finish(act) {
 
 start.addEventListener('click', () => (bar.hidden ? show(true) : clearSelection()));
 list.addEventListener('change', count);
+// What leaves the list is no longer selected.
+new MutationObserver(count).observe(list, { childList: true, subtree: true, attributeFilter: ['aria-busy'] });
 $('#select-all').addEventListener('click', () => {
   for (const pick of picks()) pick.checked = true;
   count();

@@ -256,6 +256,12 @@ async fn filters_are_in_the_url_and_one_tap_clears_each() {
     page.open("/?priority=purple&completed=&colour=red&sort_by=title").await;
     page.browser.shows("#tasks .title", &["Buy milk", "Call Bob & Eve", "Water the plants"]).await;
     page.has_url("/?sort_by=title").await;
+    page.open("/?sort_by=purple&order=up").await;
+    page.browser.shows("#tasks h2", &["No date 3"]).await;
+    assert_eq!(page.value_of("#filters [name=sort_by]").await, "due_date");
+    assert_eq!(page.value_of("#filters [name=order]").await, "asc");
+    page.has_url("/").await;
+    page.open("/?sort_by=title").await;
 
     // The next user does not find what one looked for, and a link with filters outlives the sign-in.
     page.browser.fill("#filters [name=search]", "secret").await;

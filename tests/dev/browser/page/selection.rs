@@ -100,3 +100,19 @@ async fn a_list_that_is_asked_for_while_tasks_are_completed_gets_the_rest_of_the
     page.browser.shows(".toast:not([aria-busy]) p", &["6 tasks done."]).await;
     page.browser.shows("#tasks h2", &["Done 6"]).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs chromium and chromedriver"]
+async fn selected_tasks_that_leave_the_list_are_no_longer_counted() {
+    let page = Page::start(&["One", "Two", "Three"]).await;
+    page.browser.click("#select").await;
+    page.browser.click("#select-all").await;
+    page.browser.shows("#selected", &["3 selected"]).await;
+    page.browser.click("#tasks li:nth-child(3) .complete").await;
+    page.browser.shows("#tasks h2", &["No date 2", "Done 1"]).await;
+    page.browser.set_value("#filters [name=completed]", "false").await;
+    page.browser.shows("#selected", &["2 selected"]).await;
+    page.browser.set_value("#filters [name=search]", "nothing").await;
+    page.browser.shows("#selected", &["0 selected"]).await;
+    page.browser.find("#delete-selected:disabled").await;
+}
