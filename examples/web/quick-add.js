@@ -1,21 +1,24 @@
 // Quick add: words in the title of a new task that set its other fields, such as "Call Ada fri 9:00 !high #work".
 //
 // `!high`, `!medium`, `!low` and `#tag` are read anywhere, a day and a time at the end alone: "Buy sun cream" has none.
-// A backslash before a word keeps it as it is, and so do quotation marks around words. The words are English.
+// A comma may follow each of them. A backslash before a word keeps it as it is, and so do quotation marks around words.
+// The words are English.
 
 import { dayAfter, daysUntil, taskOf, textOf } from './due.js';
 
-const PRIORITY = /^!(high|medium|low)$/i;
-const TAG = /^#(\p{L}[\p{L}\p{M}\p{N}_-]*)$/u;
-const TIME = /^(\d\d?)(?::([0-5]\d))?([ap]m)?$/i;
+/** Words, some of which have a space. */
+const WORDS = /(?<!\S)(?:"[^"]*"|\\?next\s+week,?|\\?\d[\d:]*\s+[ap]m,?)(?!\S)|\S+/gi;
+const PRIORITY = /^!(high|medium|low),?$/i;
+const TAG = /^#(\p{L}[\p{L}\p{M}\p{N}_-]*),?$/u;
+const TIME = /^(\d\d?)(?::([0-5]\d))?\s*([ap]m)?,?$/i;
 const WEEKDAYS = ['sunday', 'monday', 'tuesday', 'wednesday', 'thursday', 'friday', 'saturday'];
 
 /** Returns the day that a word means, or undefined. Next week begins on Monday. Today is not called by its weekday. */
 function dayOf(word, now) {
-  if (/^today$/i.test(word)) return dayAfter(now, 0);
-  if (/^tomorrow$/i.test(word)) return dayAfter(now, 1);
-  if (/^next\s+week$/i.test(word)) return dayAfter(now, daysUntil(1, now));
-  const name = word.toLowerCase();
+  const name = word.toLowerCase().replace(/,$/, '');
+  if (name === 'today') return dayAfter(now, 0);
+  if (name === 'tomorrow') return dayAfter(now, 1);
+  if (/^next\s+week$/.test(name)) return dayAfter(now, daysUntil(1, now));
   const weekday = WEEKDAYS.findIndex((each) => each === name || each.slice(0, 3) === name);
   return weekday < 0 ? undefined : dayAfter(now, daysUntil(weekday, now));
 }
@@ -32,9 +35,8 @@ function timeOf(word) {
 
 /** Returns the values of a form after the words in its title have been read. */
 export function read(values, now) {
-  const words = values.title.match(/(?<!\S)(?:"[^"]*"|\\?next\s+week)(?!\S)|\S+/gi) ?? [];
-  const priority = words.findLast((word) => PRIORITY.test(word));
-  const tags = words.filter((word) => TAG.test(word));
+  const words = values.title.match(WORDS) ?? [];
+  const find = (pattern) => words.flatMap((word) => pattern.exec(word)?.[1] ?? []);
   const kept = words.filter((word) => !PRIORITY.test(word) && !TAG.test(word));
   let day, time;
   while (kept.length > 1) {
@@ -58,8 +60,8 @@ export function read(values, now) {
     title: title.join(' '),
     due_date: day ?? values.due_date,
     due_time: time ?? (day ? '' : values.due_time),
-    priority: priority?.slice(1).toLowerCase() ?? values.priority,
-    tags: [values.tags, ...tags.map((tag) => tag.slice(1))].filter(Boolean).join(', '),
+    priority: find(PRIORITY).at(-1)?.toLowerCase() ?? values.priority,
+    tags: [values.tags, ...find(TAG)].filter(Boolean).join(', '),
   };
 }
 

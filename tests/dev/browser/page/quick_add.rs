@@ -38,6 +38,12 @@ async fn words_of_a_title_set_its_day_time_priority_and_tags() {
             "Call Ada on Sunday at 9:30pm",
             ["Call Ada", "2026-11-29 21:30", "medium", "", "Due tomorrow, 9:30 PM"],
         ),
+        (
+            "Call Ada tomorrow, 9:05 AM !high, #work, #home",
+            ["Call Ada", "2026-11-29 09:05", "high", "work, home", "Due tomorrow, 9:05 AM, high, #work, #home"],
+        ),
+        ("Call Ada at 5 pm", ["Call Ada", "2026-11-28 17:00", "medium", "", "Due today, 5:00 PM"]),
+        (r"Read \5 pm", ["Read 5 pm", "", "medium", "", ""]),
         ("Call Ada 12am tue", ["Call Ada", "2026-12-01 00:00", "medium", "", "Due Dec 1, 2026, 12:00 AM"]),
         ("Call Ada next week", ["Call Ada", "2026-11-30", "medium", "", "Due Nov 30, 2026"]),
         // Its own weekday is a week away.
