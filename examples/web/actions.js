@@ -75,5 +75,7 @@ async function carryOut(ids, { changes, send }) {
     }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, work));
+  // The trash may be shown by now.
+  if ($('#board').hidden) dispatchEvent(new Event('outdated'));
   return { answers, failed, error };
 }

@@ -35,6 +35,8 @@ const sections = Object.entries({ ...GROUPS, all: '' }).map(([name, title]) => {
 });
 
 export const itemOf = (id) => items.get(id);
+/** Returns the form in the place of a task, or null. */
+export const formOf = (id) => itemOf(id) && $('form', itemOf(id));
 
 /** Returns a task as it is shown. */
 export const view = (id) => Object.assign({ number: added.get(id) ?? 0 }, tasks.get(id), ...(wishes.get(id) ?? []));
@@ -63,7 +65,7 @@ export function show(fresh, isMore, isPart = false) {
   tasks.clear();
   for (const task of fresh) tasks.set(task.id, task);
   for (const task of before) {
-    if (isPart || tasks.has(task.id) || added.has(task.id) || $('form', itemOf(task.id))) put(task);
+    if (isPart || tasks.has(task.id) || added.has(task.id) || formOf(task.id)) put(task);
   }
   for (const id of items.keys()) if (!tasks.has(id)) items.delete(id);
   redraw([...tasks.keys()]);
@@ -157,7 +159,7 @@ function render() {
   const [group, index] = [item?.parentElement, idsIn(list).indexOf(item?.dataset.id)];
   // A new task and what is edited stay, whatever the filter.
   const isShown = (task) => !task.deleted && (!completed || completed === String(task.completed)
-    || (task.number && !task.completed) || $('form', itemOf(task.id)));
+    || (task.number && !task.completed) || formOf(task.id));
   const shown = [...tasks.keys()].map(view).filter(isShown);
   const count = (number) => `${number}${hasMore ? '+' : ''}`;
   for (const section of sections) {

@@ -101,7 +101,7 @@ function retryByHand() {
 }
 
 addEventListener('online', () => retry?.());
-addEventListener('outdated', () => load());
+addEventListener('outdated', () => { if (api.user) load(); });
 
 export function showUser({ username, email }) {
   $('#who').textContent = username ?? email;

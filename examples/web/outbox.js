@@ -2,7 +2,7 @@
 // refused, the tasks on their way, and what was typed when the session ended. This tab's memory has it, for one user.
 
 import { newKey } from './api.js';
-import { draw, expect, insert, itemOf, remove, view } from './board.js';
+import { draw, expect, formOf, insert, itemOf, remove, view } from './board.js';
 import { inTurn } from './changes.js';
 import { api } from './client.js';
 import { changesOf, rebase, saveEdit, saveOver, showTheirs } from './conflict.js';
@@ -70,12 +70,11 @@ export function forget() {
 /** Opens a form in the place of a task. */
 export function edit(id) {
   const { revision, ...task } = view(id);
-  const item = itemOf(id);
-  if (!revision || $('form', item)) return;
+  if (!revision || formOf(id)) return;
   const initial = valuesOfTask(task);
   const entry = add({ values: initial, edit: { id, revision, initial } });
   showForm(entry);
-  put(entry.form, item);
+  put(entry.form, itemOf(id));
   entry.form.elements.title.focus();
 }
 
@@ -203,7 +202,7 @@ function refuse(entry, error) {
   const item = its && !its.isDeleted && itemOf(its.id);
   showForm(entry, error.fields);
   if (!isShown) return;
-  if (item?.isConnected && !$('form', item)) put(entry.form, item);
+  if (item?.isConnected && !formOf(its.id)) put(entry.form, item);
   else place(entry.form);
   if (isFree) ($('[aria-describedby]', entry.form) ?? entry.form.elements.title).focus();
 }

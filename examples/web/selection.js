@@ -6,7 +6,8 @@ import { $, $$ } from './dom.js';
 
 const [bar, start] = [$('#selection'), $('#select')];
 
-const picks = (state = '') => $$(`.task[aria-busy=false] .pick${state}`, list);
+const picks = (state = '') => $$(`.task[aria-busy=false]:not(:has(form)) .pick${state}`, list);
+const openOf = (ids) => ids.filter((id) => !view(id).completed);
 const selected = () => picks(':checked').map((pick) => pick.closest('.task').dataset.id);
 
 function show(isOn) {
@@ -16,9 +17,10 @@ function show(isOn) {
 }
 
 function count() {
-  const { length } = selected();
-  $('#selected').textContent = `${length} selected`;
-  for (const button of $$('.some', bar)) button.disabled = length === 0;
+  const ids = selected();
+  $('#selected').textContent = `${ids.length} selected`;
+  $('#complete-selected').disabled = openOf(ids).length === 0;
+  $('#delete-selected').disabled = ids.length === 0;
 }
 
 /** Selects a task, or no longer. */
@@ -49,7 +51,7 @@ $('#select-all').addEventListener('click', () => {
   count();
 });
 $('#complete-selected').addEventListener('click', () => {
-  finish((ids) => complete(ids.filter((id) => !view(id).completed), true));
+  finish((ids) => complete(openOf(ids), true));
 });
 $('#delete-selected').addEventListener('click', () => finish(erase));
 $('#end-selection').addEventListener('click', () => {

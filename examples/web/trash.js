@@ -2,8 +2,8 @@
 
 import { change } from './changes.js';
 import { api } from './client.js';
-import { $ } from './dom.js';
-import { run } from './forms.js';
+import { $, focusIsLost } from './dom.js';
+import { report, run } from './forms.js';
 import { load } from './list.js';
 import { createRow, drop } from './rows.js';
 import { toast } from './toasts.js';
@@ -17,14 +17,21 @@ let next;
 /** Shows the trash until `signal` is aborted. */
 export async function open(signal) {
   signal.addEventListener('abort', clear);
-  const ask = async (page) => {
-    const { tasks, ...rest } = await page;
-    ({ next } = rest);
-    list.append(...tasks.map(draw));
-    summarize();
+  const begin = async () => {
+    const page = await api.deletedTasks(PAGE_SIZE, { signal });
+    list.replaceChildren();
+    append(page);
+    if (focusIsLost()) $('#trash-heading').focus();
   };
-  more.onclick = () => run(more, () => ask(api.nextPage(next, { signal })));
-  await ask(api.deletedTasks(PAGE_SIZE, { signal }));
+  more.onclick = () => run(more, async () => append(await api.nextPage(next, { signal })));
+  addEventListener('outdated', () => begin().catch(report), { signal });
+  await begin();
+}
+
+function append({ tasks, ...page }) {
+  ({ next } = page);
+  list.append(...tasks.map(draw));
+  summarize();
 }
 
 function clear() {

@@ -123,3 +123,19 @@ async fn a_trash_that_cannot_be_read_is_asked_for_again() {
     page.browser.shows("#alert p", &[UNREACHABLE]).await;
     page.browser.shows("#deleted b", &["Buy milk"]).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs chromium and chromedriver"]
+async fn the_trash_shows_what_is_still_being_deleted_and_not_what_is_undone() {
+    let page = Page::start(&["Buy milk", "Call Bob"]).await;
+    page.set_latency(1000);
+    page.browser.click("#tasks li:first-child .delete").await;
+    page.open_trash().await;
+    page.browser.shows("#deleted b", &["Call Bob"]).await;
+    page.browser.has_focus("#trash-heading").await;
+    page.browser.click(".toast button").await;
+    page.browser.shows("#trash-about", &["The trash is empty."]).await;
+    page.browser.shows("#deleted b", &[]).await;
+    page.back().await;
+    page.shows_tasks(&["Buy milk", "Call Bob"]).await;
+}

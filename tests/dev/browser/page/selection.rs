@@ -116,3 +116,51 @@ async fn selected_tasks_that_leave_the_list_are_no_longer_counted() {
     page.browser.shows("#selected", &["0 selected"]).await;
     page.browser.find("#delete-selected:disabled").await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs chromium and chromedriver"]
+async fn a_task_that_is_still_being_completed_is_cleared_too() {
+    let page = Page::start(&["One", "Two"]).await;
+    page.set_latency(1000).await;
+    page.browser.click("#tasks li:first-child .complete").await;
+    page.browser.click(".clear-done").await;
+    page.browser.shows("#tasks h2", &["No date 1"]).await;
+    page.browser.shows(".toast:not([aria-busy]) p", &["Task deleted."]).await;
+    assert_eq!(page.titles(), ["Two"]);
+    page.browser.press(Key::Control + "z").await;
+    page.browser.shows("#tasks h2", &["No date 1", "Done 1"]).await;
+    page.browser.shows(".toast:last-child:not([aria-busy]) p", &["Undone."]).await;
+    assert_eq!(page.titles(), ["One", "Two"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs chromium and chromedriver"]
+async fn a_task_that_is_edited_is_neither_selected_nor_cleared() {
+    let page = Page::start(&["One", "Two", "Three"]).await;
+    for done in [true, false] {
+        page.browser.click("#tasks li:first-child .edit").await;
+        page.browser.fill("#tasks form [name=title]", "Not saved yet").await;
+        page.browser.click("#select").await;
+        page.browser.click("#select-all").await;
+        page.browser.shows("#selected", &["2 selected"]).await;
+        page.browser.click("#end-selection").await;
+        page.browser.click("#tasks form .cancel").await;
+        if done {
+            page.browser.click("#select").await;
+            page.browser.click("#select-all").await;
+            page.browser.click("#complete-selected").await;
+            page.browser.shows("#tasks h2", &["Done 3"]).await;
+        }
+    }
+    // All that is selected is done.
+    page.browser.click("#select").await;
+    page.browser.click("#select-all").await;
+    page.browser.find("#complete-selected:disabled").await;
+    page.browser.find("#delete-selected:enabled").await;
+    page.browser.click("#end-selection").await;
+
+    page.browser.click("#tasks li:first-child .edit").await;
+    page.browser.click(".clear-done").await;
+    page.browser.shows("#tasks h2", &["Done 1"]).await;
+    page.browser.find("#tasks form").await;
+}
