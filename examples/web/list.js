@@ -84,13 +84,23 @@ async function loadPages(signal, more, known) {
   } while (next && fresh.size < enough);
   if (known && next) show(fresh.values(), true);
   etag = tag;
-  if (!more && !isFiltered()) remember(api.userId, [...fresh.values()]);
+  keepSeen();
 }
+
+/** Keeps the list as it is shown, unless it is that of a filter, or another one was asked for. */
+function keepSeen() {
+  const isSaved = ({ deleted, revision }) => !deleted && revision;
+  if (etag && !isFiltered()) remember(api.userId, [...tasks.values()].filter(isSaved));
+}
+
+addEventListener('pagehide', keepSeen);
+document.addEventListener('visibilitychange', keepSeen);
 
 /** Shows the list that was last seen if there is no network, and nothing else to show. Returns what to say about it. */
 function recallList({ status }) {
   const seen = status === 0 && tasks.size === 0 && recall(api.userId);
   if (!seen) return '';
+  if (isFiltered()) return ' Clear the filters to read the list that was last seen.';
   show(seen.tasks, false);
   return ` The tasks are those of ${textOf(seen.at.toISOString())}.`;
 }

@@ -37,13 +37,24 @@ async fn kept(browser: &Browser, url: &str) -> Vec<String> {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs chromium and chromedriver"]
 async fn without_a_network_the_page_opens_and_shows_what_was_last_seen() {
-    let page = Page::start(&["Buy milk", "Water the plants"]).await;
+    let page = Page::start(&["Buy bread", "Water the plants"]).await;
     page.has_worker().await;
+    // What was changed since the list was asked for was seen too.
+    page.browser.fill("#new-task [name=title]", "Buy milk\n").await;
+    page.browser.find("#tasks .task:nth-child(3)[aria-busy=false]").await;
+    page.browser.click("#tasks .task:last-child .delete").await;
+    page.browser.shows(".toast:last-child:not([aria-busy]) p", &["Task deleted."]).await;
     page.go_offline().await;
     for path in ["", "/?tag=home", "/#trash", "/index.html"] {
         page.open(path).await;
         page.browser.shows("#who", &["ada@example.com"]).await;
     }
+    // Filters are for the server.
+    page.open("/?tag=home").await;
+    let told = format!("{UNREACHABLE} Clear the filters to read the list that was last seen.");
+    page.browser.shows("#alert p", &[&told]).await;
+    page.browser.click("#active-filters button").await;
+    page.shows_tasks(&["Buy milk", "Water the plants"]).await;
     page.open("").await;
     page.shows_tasks(&["Buy milk", "Water the plants"]).await;
     let told = page.browser.texts("#alert p").await.join("");
