@@ -35,7 +35,8 @@ export class ApiError extends Error {
 /**
  * Every method returns what the API answers, and throws an {@link ApiError} or, when its `signal` is aborted, the
  * signal's reason. `baseUrl` has no slash at its end, and is empty for the page's own origin. `onSignedOut` gets the
- * error when the session has ended; `onOtherTab` is called when another tab has signed in or out, and so has this one.
+ * error when the session has ended; `onOtherTab` is called when another tab has signed in or out, and so has this one,
+ * or has changed the user.
  */
 export function createApi(baseUrl, { onSignedOut = () => {}, onOtherTab = () => {} } = {}) {
   /** The answer to the last sign-in or refresh: `{access_token, refresh_token, user}`, or null. */
@@ -61,7 +62,7 @@ export function createApi(baseUrl, { onSignedOut = () => {}, onOtherTab = () => 
     const [before, now] = [session, stored()];
     if (now === undefined) return;
     session = now;
-    if (now?.user.id !== before?.user.id) onOtherTab();
+    if (JSON.stringify(now?.user) !== JSON.stringify(before?.user)) onOtherTab();
   }
 
   /** Gets new tokens in the place of the `refused` access token, once for all tabs. */

@@ -131,7 +131,7 @@ addEventListener('signed-out', ({ detail: error }) => {
 
 addEventListener('other-tab', () => {
   const wasHere = user !== null;
-  if (wasHere && outbox.isOpenFor(api.userId)) return;
+  if (wasHere && outbox.isOpenFor(api.userId)) return showUser(api.user);
   if (wasHere) leave();
   if (api.user) enter();
   else if (wasHere) showAlert('You were signed out in another tab.');

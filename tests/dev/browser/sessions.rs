@@ -471,6 +471,18 @@ async fn signing_out_in_one_tab_signs_out_the_other_and_ends_the_session_on_the_
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs chromium and chromedriver"]
+async fn a_username_that_one_tab_changes_is_shown_in_the_other() {
+    let tabs = Tabs::start(&[]).await;
+    tabs.browser.click("[href='#account']").await;
+    tabs.browser.fill("#username [name=username]", "Ada\n").await;
+    tabs.browser.shows("#who", &["Ada"]).await;
+    tabs.switch(&tabs.second).await;
+    tabs.browser.shows("#who", &["Ada"]).await;
+    tabs.browser.shows("#tasks .title", &["Buy milk"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs chromium and chromedriver"]
 async fn signing_out_with_an_expired_access_token_ends_the_session_on_the_server() {
     let tabs = Tabs::start(&[("ACCESS_TOKEN_TTL", "1")]).await;
     let session = tabs.session().await;
