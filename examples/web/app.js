@@ -55,7 +55,8 @@ async function show() {
   hideAlert();
   const heading = $('h1', view);
   document.title = `${heading.textContent} · Todo`;
-  (user ? heading : $$('input', view).find(({ value }) => !value)).focus({ preventScroll: true });
+  const missing = () => $$('input', view).find(({ value }) => !value) ?? $('[type=submit]', view);
+  (user ? heading : missing()).focus({ preventScroll: true });
   try {
     await openings[view.id]?.(signal);
   } catch (error) {

@@ -206,6 +206,21 @@ async fn the_back_button_leaves_a_view_as_it_leaves_a_page() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs chromium and chromedriver"]
+async fn the_focus_is_on_what_is_missing_to_sign_in() {
+    let page = Page::start(&[]).await;
+    page.sign_out().await;
+    page.browser.fill("#sign-in [name=email]", "ada@example.com").await;
+    for (password, focus) in [("", "[name=password]"), (PASSWORD, "[type=submit]")] {
+        page.browser.fill("#sign-in [name=password]", password).await;
+        page.browser.click("#to-sign-up").await;
+        page.browser.has_focus("#sign-up [name=email]").await;
+        page.back().await;
+        page.browser.has_focus(&format!("#sign-in {focus}")).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs chromium and chromedriver"]
 async fn a_view_that_was_opened_before_the_sign_in_is_shown_after_it() {
     let page = Page::start(&[]).await;
     page.sign_out().await;
