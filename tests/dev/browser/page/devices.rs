@@ -460,3 +460,14 @@ async fn choices_and_undo_fit_phones_and_desktops() {
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs chromium and chromedriver"]
+async fn a_list_is_brought_up_to_date_when_the_network_is_back() {
+    let page = Page::start(&["One"]).await;
+    page.set_offline(true).await;
+    page.api("POST", "/tasks", json!({ "title": "Two" }));
+    tokio::time::sleep(Duration::from_millis(1100)).await;
+    page.set_offline(false).await;
+    page.browser.shows("#tasks .title", &["Two", "One"]).await;
+}
