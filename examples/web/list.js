@@ -93,8 +93,13 @@ function keepSeen() {
   if (etag && !isFiltered()) remember(api.userId, [...tasks.values()].filter(isSaved));
 }
 
-addEventListener('pagehide', keepSeen);
-document.addEventListener('visibilitychange', keepSeen);
+/** Keeps what has changed since. If nothing is kept any more, another tab has signed out. */
+function keepChanges() {
+  if (recall(api.userId)) keepSeen();
+}
+
+addEventListener('pagehide', keepChanges);
+document.addEventListener('visibilitychange', keepChanges);
 
 /** Shows the list that was last seen if there is no network, and nothing else to show. Returns what to say about it. */
 function recallList({ status }) {

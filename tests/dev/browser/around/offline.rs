@@ -87,6 +87,17 @@ async fn what_was_last_seen_is_the_users_alone_and_is_gone_after_the_sign_out() 
          return [recall('another user'), recall(null), recall(undefined)];
        }";
     assert_eq!(page.browser.evaluate(others).await, json!([null, null, null]));
+    // A tab that is closed before it knows that another one has signed out keeps nothing.
+    let close = "async () => {
+         localStorage.removeItem('todo-seen');
+         dispatchEvent(new Event('pagehide'));
+       }";
+    page.browser.evaluate(close).await;
+    assert_eq!(page.browser.evaluate(seen).await, Value::Null);
+    page.reload().await;
+    page.shows_tasks(&["Buy milk"]).await;
+    page.browser.find("#tasks[aria-busy=false]").await;
+    assert_eq!(page.browser.evaluate(seen).await, json!(["Buy milk"]));
     page.sign_out().await;
     assert_eq!(page.browser.evaluate(seen).await, Value::Null);
     page.go_offline().await;
