@@ -40,7 +40,13 @@ async fn words_of_a_title_set_its_day_time_priority_and_tags() {
         ),
         (
             "Call Ada tomorrow, 9:05 AM !high, #work, #home",
-            ["Call Ada", "2026-11-29 09:05", "high", "work, home", "Due tomorrow, 9:05 AM, high, #work, #home"],
+            [
+                "Call Ada",
+                "2026-11-29 09:05",
+                "high",
+                "work, home",
+                "Due tomorrow, 9:05 AM, high, #work, #home",
+            ],
         ),
         ("Call Ada at 5 pm", ["Call Ada", "2026-11-28 17:00", "medium", "", "Due today, 5:00 PM"]),
         (r"Read \5 pm", ["Read 5 pm", "", "medium", "", ""]),
