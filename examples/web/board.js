@@ -133,15 +133,17 @@ function drawItem(task) {
   $('.title', item).textContent = title;
   $('.description', item).textContent = task.description;
   $('.priority', item).hidden = priority === 'medium';
-  $('.priority', item).textContent = `${priority} priority`;
+  $('.priority', item).textContent = capitalize(`${priority} priority`);
   $('.priority', item).dataset.priority = priority;
   $('.due', item).hidden = !due;
   $('.overdue', item).hidden = item.dataset.group !== 'overdue';
   $('time', item).dateTime = due ?? '';
-  $('time', item).textContent = due && textOf(due);
+  $('time', item).textContent = due && capitalize(textOf(due));
   $('.tags', item).replaceChildren(...(task.tags || '').split(',').filter(Boolean).map(drawTag));
   for (const button of $$('.actions button', item)) button.ariaLabel = `${button.textContent} ${title}`;
 }
+
+const capitalize = (text) => text.charAt(0).toLocaleUpperCase() + text.slice(1);
 
 function drawTag(tag) {
   const button = document.createElement('button');
