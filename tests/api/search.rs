@@ -111,6 +111,25 @@ async fn a_search_of_5000_words_is_answered() {
 }
 
 #[tokio::test]
+async fn each_of_many_words_counts_and_is_literal() {
+    let api = Api::new(dev::api).await;
+    let ada = api.user("ada").await;
+    add(&api, &ada, &["a b c d e f g h i Café 100% j_k"]).await;
+    let all: Vec<_> = "A c b d f e h g i cafe 100% j_k".split(' ').collect();
+    for count in 1..=all.len() {
+        assert_eq!(titles(&api, &ada, &[("search", &all[..count].join(" "))]).await.len(), 1, "{count}");
+    }
+    for wrong in ["x", "1%0", "j%k", "jxk"] {
+        for place in 0..all.len() {
+            let mut words = all.clone();
+            words[place] = wrong;
+            let search = words.join(" ");
+            assert!(titles(&api, &ada, &[("search", &search)]).await.is_empty(), "{search}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_tag_with_a_comma_of_another_script_is_one_tag() {
     let api = Api::new(dev::api).await;
     let ada = api.user("ada").await;

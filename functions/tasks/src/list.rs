@@ -22,6 +22,10 @@ use crate::{
     task::{COLUMNS, Task},
 };
 
+/// The words of a search that have a condition each. Planning takes time with the square of the conditions, so that
+/// the rest have one in common.
+const WORDS_APART: usize = 8;
+
 /// Filters, order and page. Every parameter is optional.
 #[derive(Default, Deserr)]
 #[deserr(error = ValidationErrors)]
@@ -182,8 +186,15 @@ fn statement(query: &ListQuery, is_conditional: bool) -> String {
     if query.cursor.is_some() {
         filter += &format!(" AND ({of_task}, t.id) {beyond} ({}, $8)", key("$7"));
     }
-    for word in 1..=query.search.len() {
+    for word in 1..=query.search.len().min(WORDS_APART) {
         filter += &format!(" AND strpos(t.folded_text, (SELECT fold($6[{word}]))) > 0");
+    }
+    if query.search.len() > WORDS_APART {
+        filter += &format!(
+            " AND NOT EXISTS (SELECT FROM unnest((SELECT array_agg(DISTINCT fold(word)) FROM unnest($6[{}:]) word)) \
+             AS word WHERE strpos(t.folded_text, word) = 0)",
+            WORDS_APART + 1
+        );
     }
     let in_page = if query.limit.0.is_some() { in_order.as_str() } else { "" };
     let tasks = match (is_conditional, query.limit.0) {
@@ -349,6 +360,16 @@ mod tests {
                 assert!(!page.contains("Sort"), "{plan}");
             }
         }
+    }
+
+    #[test]
+    fn a_statement_does_not_grow_with_the_words_of_a_search() {
+        let length = |words| {
+            let search = vec!["b".to_owned(); words];
+            statement(&ListQuery { search, ..Default::default() }, false).len()
+        };
+        assert!(length(2) > length(1));
+        assert_eq!(length(5000), length(WORDS_APART + 1));
     }
 
     #[tokio::test]

@@ -302,8 +302,9 @@ async fn an_offer_to_undo_stays_8_seconds_and_as_long_as_it_has_the_focus() {
          const shown = new Map();
          window.stays = [];
          new MutationObserver((changes) => {
-           for (const toast of changes.flatMap(({ addedNodes }) => [...addedNodes])) shown.set(toast, performance.now());
-           for (const toast of changes.flatMap(({ removedNodes }) => [...removedNodes])) {
+           const nodes = (list) => changes.flatMap((change) => [...change[list]]);
+           for (const toast of nodes('addedNodes')) shown.set(toast, performance.now());
+           for (const toast of nodes('removedNodes')) {
              stays.push([toast.querySelector('p').textContent, performance.now() - shown.get(toast)]);
            }
          }).observe(document.querySelector('#toasts'), { childList: true });
