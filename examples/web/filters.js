@@ -10,8 +10,8 @@ filters.reset();
 /** The values without any filter. */
 const NONE = valuesOf(filters);
 
-// Filters are always visible where there is room, as in style.css.
-const hasRoom = matchMedia('(min-width: 40rem)');
+// Filters are always visible where there is room, as in board.css.
+const hasRoom = matchMedia('(min-width: 48rem)');
 const unfold = () => { $('details', filters).open = hasRoom.matches; };
 hasRoom.addEventListener('change', unfold);
 unfold();
