@@ -1,6 +1,6 @@
 // The tasks on the board. Each is shown as the user wants it to be, until the server has answered.
 
-import { $, $$, focusIsLost } from './dom.js';
+import { $, $$, focusIsLost, setStatus } from './dom.js';
 import { dayAfter, textOf } from './due.js';
 import { filters, isFiltered } from './filters.js';
 import { valuesOf } from './forms.js';
@@ -85,12 +85,15 @@ export function clear() {
 export function expect(ids, changes) {
   for (const id of ids) wishes.set(id, [...(wishes.get(id) ?? []), changes]);
   redraw(ids);
+  let [waiting, isOutdated] = [ids.length, false];
   return (id, task) => {
     wishes.set(id, (wishes.get(id) ?? []).filter((other) => other !== changes));
     if (task && tasks.has(id)) put(task);
     // A list that was asked for before this change does not have the task.
-    else if (task && !task.deleted) dispatchEvent(new Event('outdated'));
+    else if (task && !task.deleted) isOutdated = true;
     redraw([id]);
+    waiting -= 1;
+    if (waiting === 0 && isOutdated) dispatchEvent(new Event('outdated'));
   };
 }
 
@@ -175,7 +178,7 @@ function render() {
   drawnOn = dayAfter(new Date(), 0);
   const none = isFiltered() ? 'No task matches the filters.' : 'No tasks yet. Add your first.';
   const many = `${count(shown.length)} ${shown.length === 1 ? 'task' : 'tasks'}`;
-  $('#summary').textContent = shown.length > 0 ? many : none;
+  setStatus($('#summary'), shown.length > 0 ? many : none);
   $('#load-more').hidden = !hasMore;
   if (!item || !focusIsLost()) return;
   // An item that was moved has lost the focus. The neighbor of one that is gone or done gets it.

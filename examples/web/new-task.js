@@ -1,6 +1,6 @@
 // The form for a new task, and what is read in its title.
 
-import { $ } from './dom.js';
+import { $, setStatus } from './dom.js';
 import { onSubmit, valuesOf } from './forms.js';
 import { create } from './outbox.js';
 import { describe, read } from './quick-add.js';
@@ -16,7 +16,7 @@ onSubmit(form, (values) => {
 /** Says what was read, before it is sent. */
 function showRead() {
   const now = new Date();
-  $('.read', form).textContent = describe(read(valuesOf(form), now), now);
+  setStatus($('.read', form), describe(read(valuesOf(form), now), now));
 }
 
 for (const event of ['input', 'filled']) form.addEventListener(event, showRead);

@@ -2,7 +2,7 @@
 
 import { complete, erase } from './actions.js';
 import { itemOf, list, view } from './board.js';
-import { $, $$ } from './dom.js';
+import { $, $$, setStatus } from './dom.js';
 
 const [bar, start] = [$('#selection'), $('#select')];
 
@@ -18,7 +18,7 @@ function show(isOn) {
 
 function count() {
   const ids = selected();
-  $('#selected').textContent = `${ids.length} selected`;
+  setStatus($('#selected'), bar.hidden ? '' : `${ids.length} selected`);
   $('#complete-selected').disabled = openOf(ids).length === 0;
   $('#delete-selected').disabled = ids.length === 0;
 }
@@ -31,7 +31,7 @@ export function select(id) {
 }
 
 export function clearSelection() {
-  for (const pick of picks()) pick.checked = false;
+  for (const pick of $$('.pick', list)) pick.checked = false;
   show(false);
 }
 

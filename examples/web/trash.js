@@ -2,7 +2,7 @@
 
 import { change } from './changes.js';
 import { api } from './client.js';
-import { $, focusIsLost } from './dom.js';
+import { $, focusIsLost, setStatus } from './dom.js';
 import { report, run } from './forms.js';
 import { load } from './list.js';
 import { createRow, drop } from './rows.js';
@@ -44,7 +44,7 @@ function clear() {
 function summarize() {
   more.hidden = !next;
   empty.hidden = !list.firstElementChild;
-  $('#trash-about').textContent = empty.hidden ? 'The trash is empty.' : 'Tasks stay here for 30 days.';
+  setStatus($('#trash-about'), empty.hidden ? 'The trash is empty.' : 'Tasks stay here for 30 days.');
 }
 
 function draw({ id, title, deleted_at }) {

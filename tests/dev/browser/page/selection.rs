@@ -96,9 +96,13 @@ async fn a_list_that_is_asked_for_while_tasks_are_completed_gets_the_rest_of_the
     page.browser.click("#select").await;
     page.browser.click("#select-all").await;
     page.browser.click("#complete-selected").await;
+    page.browser.evaluate("async () => { network.sent.length = 0; }").await;
     page.browser.set_value("#filters [name=completed]", "true").await;
     page.browser.shows(".toast:not([aria-busy]) p", &["6 tasks done."]).await;
     page.browser.shows("#tasks h2", &["Done 6"]).await;
+    page.is_settled().await;
+    let lists = "async () => network.sent.filter((request) => request === 'GET /tasks').length";
+    assert_eq!(page.browser.evaluate(lists).await, 2, "the filter's list, and the one after the last answer");
 }
 
 #[tokio::test(flavor = "multi_thread")]
