@@ -238,8 +238,10 @@ function showForm(entry, errors = {}) {
   if (its?.isContested) showTheirs(form, values, its.initial);
   showFieldErrors(form, errors);
   cancel.addEventListener('click', () => drop(entry));
-  form.addEventListener('keydown', ({ key }) => {
-    if (key === 'Escape' && its && (its.isContested || !message)) drop(entry);
+  form.addEventListener('keydown', ({ key, target, isComposing }) => {
+    // In Firefox, the key that closes a list or a calendar arrives here.
+    if (key !== 'Escape' || isComposing || target.matches('select, [type=date]')) return;
+    if (its && (its.isContested || !message)) drop(entry);
   });
   onSubmit(form, (submitted) => submitEntry(entry, submitted));
 }

@@ -111,3 +111,20 @@ async fn cards_are_low_and_name_a_priority_only_if_it_is_not_medium() {
     page.browser.resize(375, 740).await;
     assert!(page.browser.evaluate(height).await.as_f64().unwrap() <= 90.0);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs chromium and chromedriver"]
+async fn the_key_that_closes_a_list_or_a_calendar_does_not_end_the_edit() {
+    let page = Page::start(&["Buy milk"]).await;
+    page.browser.click("#tasks .edit").await;
+    page.browser.fill("#tasks form [name=title]", "Buy oat milk").await;
+    for field in ["priority", "due_date"] {
+        page.browser.find(&format!("#tasks form [name={field}]")).await.focus().await.unwrap();
+        page.browser.press(Key::Escape).await;
+        page.has_values("#tasks form [name=title]", &["Buy oat milk"]).await;
+    }
+    page.browser.find("#tasks form [name=title]").await.focus().await.unwrap();
+    page.browser.press(Key::Escape).await;
+    page.browser.shows("#tasks form", &[]).await;
+    page.browser.shows("#tasks .title", &["Buy milk"]).await;
+}
