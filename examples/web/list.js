@@ -45,7 +45,7 @@ export async function load(more = false) {
   }
 }
 
-/** Asks whether the list has changed, as the window is looked at or the network is back. If not, nothing is drawn. */
+/** Asks whether the list has changed, when the window is looked at or the network is back. If not, nothing is drawn. */
 async function look() {
   const isAsked = list.ariaBusy === 'true' || retry || Date.now() - askedAt < LOOK;
   if (isAsked || !etag || document.hidden) return;
