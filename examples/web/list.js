@@ -20,6 +20,8 @@ let next = null;
 /** The tag of the list that is shown, or null if another one was asked for. */
 let etag = null;
 let askedAt = 0;
+/** When the server last told or confirmed the list. */
+let knownAt = 0;
 let loading, loadTimer;
 /** Asks again for what could not be loaded. */
 let retry = null;
@@ -72,6 +74,7 @@ async function loadPages(signal, more, known) {
     const filter = { ...valuesOf(filters), limit: PAGE_SIZE };
     askedAt = Date.now();
     const page = await (isFirst ? api.listTasks(filter, { etag: known, signal }) : api.nextPage(next, { signal }));
+    knownAt = Date.now();
     if (!page) return;
     if (isFirst) {
       endAdded();
@@ -90,12 +93,12 @@ async function loadPages(signal, more, known) {
 /** Keeps the list as it is shown, unless it is that of a filter, or another one was asked for. */
 function keepSeen() {
   const isSaved = ({ deleted, revision }) => !deleted && revision;
-  if (etag && !isFiltered()) remember(api.userId, [...tasks.values()].filter(isSaved));
+  if (etag && !isFiltered()) remember(api.userId, [...tasks.values()].filter(isSaved), knownAt);
 }
 
-/** Keeps what has changed since. If nothing is kept any more, another tab has signed out. */
+/** Keeps what has changed since. Another tab may have kept a newer list, or have signed out: then none is kept. */
 function keepChanges() {
-  if (recall(api.userId)) keepSeen();
+  if (recall(api.userId)?.at <= knownAt) keepSeen();
 }
 
 addEventListener('pagehide', keepChanges);

@@ -6,11 +6,11 @@ const KEY = 'todo-seen';
 /** The most that is kept, in characters: localStorage has room for five million. */
 const MOST = 1_000_000;
 
-/** Keeps the tasks of a user in the place of any others, or the first of them if they are too long. */
-export function remember(user, tasks) {
+/** Keeps the tasks that a user had at a time, in the place of any others: the first of them if they are too long. */
+export function remember(user, tasks, at) {
   let text;
   do {
-    text = JSON.stringify({ user, at: Date.now(), tasks });
+    text = JSON.stringify({ user, at, tasks });
     tasks = tasks.slice(0, tasks.length / 2);
   } while (text.length > MOST);
   storage((store) => store.setItem(KEY, text));

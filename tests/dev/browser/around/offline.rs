@@ -87,6 +87,15 @@ async fn what_was_last_seen_is_the_users_alone_and_is_gone_after_the_sign_out() 
          return [recall('another user'), recall(null), recall(undefined)];
        }";
     assert_eq!(page.browser.evaluate(others).await, json!([null, null, null]));
+    // A tab that is closed keeps its list over no newer one of another tab.
+    let close = "async () => {
+         const seen = JSON.parse(localStorage.getItem('todo-seen'));
+         localStorage.setItem('todo-seen', JSON.stringify({ ...seen, at: seen.at + 60_000, tasks: [] }));
+         dispatchEvent(new Event('pagehide'));
+       }";
+    page.browser.evaluate(close).await;
+    assert_eq!(page.browser.evaluate(seen).await, json!([]));
+
     // A tab that is closed before it knows that another one has signed out keeps nothing.
     let close = "async () => {
          localStorage.removeItem('todo-seen');
@@ -108,7 +117,7 @@ async fn what_was_last_seen_is_the_users_alone_and_is_gone_after_the_sign_out() 
     // A list that is too long is kept in part.
     let kept = "async () => {
          const { remember, recall } = await import('/seen.js');
-         remember('ada', Array.from({ length: 1000 }, (_, id) => ({ id, description: 'x'.repeat(2000) })));
+         remember('ada', Array.from({ length: 1000 }, (_, id) => ({ id, description: 'x'.repeat(2000) })), 1);
          const { tasks } = recall('ada');
          const isInOrder = tasks.every(({ id }, index) => id === index);
          return [tasks.length, isInOrder, localStorage.getItem('todo-seen').length < 1e6];
