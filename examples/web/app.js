@@ -139,7 +139,13 @@ addEventListener('other-tab', () => {
 });
 
 // The user has followed a link of the page, or gone back or forward.
-addEventListener('popstate', () => { if (readFilters() && user) load(); });
+addEventListener('popstate', () => {
+  if (!readFilters()) return;
+  if (user) return load();
+  // These are the filters of a user who has left.
+  history.replaceState(null, '', location.pathname + location.hash);
+  readFilters();
+});
 addEventListener('hashchange', () => { if (viewOfUrl().hidden) show(); });
 
 addEventListener('pagehide', outbox.save);

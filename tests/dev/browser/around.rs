@@ -281,8 +281,16 @@ async fn filters_are_in_the_url_and_one_tap_clears_each() {
     // The next user does not find what one looked for, and a link with filters outlives the sign-in.
     page.browser.fill("#filters [name=search]", "secret").await;
     page.has_url("/?search=secret&sort_by=title").await;
+    page.browser.click("[href='#trash']").await;
+    page.browser.shows("h1", &["Trash"]).await;
     page.sign_out().await;
     page.has_url("/").await;
+    page.back().await;
+    page.has_url("/").await;
+    page.browser.find("#sign-in").await;
+    page.browser.sign_in("ada").await;
+    page.shows_tasks(&["Buy milk", "Water the plants", "Call Bob & Eve"]).await;
+    page.sign_out().await;
     page.open("/?search=plants").await;
     page.browser.sign_in("ada").await;
     page.shows_tasks(&["Water the plants"]).await;
