@@ -35,7 +35,7 @@ const sections = Object.entries({ ...GROUPS, all: '' }).map(([name, title]) => {
 });
 
 export const itemOf = (id) => items.get(id);
-/** Returns the form in the place of a task, or null. */
+/** Returns the form in the place of a task, if there is one. */
 export const formOf = (id) => itemOf(id) && $('form', itemOf(id));
 
 /** Returns a task as it is shown. */

@@ -20,7 +20,7 @@ let next = null;
 /** The tag of the list that is shown, or null if another one was asked for. */
 let etag = null;
 let askedAt = 0;
-/** When the server last told or confirmed the list. */
+/** The time of the last answer about the list. */
 let knownAt = 0;
 let loading, loadTimer;
 /** Asks again for what could not be loaded. */
@@ -119,6 +119,7 @@ function retryByHand() {
 }
 
 addEventListener('online', () => (retry ?? look)());
+// A change has ended that the list, asked for before it, does not have.
 addEventListener('outdated', () => { if (api.user) load(); });
 
 export function showUser({ username, email }) {

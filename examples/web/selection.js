@@ -17,7 +17,7 @@ function show(isOn) {
 }
 
 function count() {
-  const ids = selected();
+  const ids = bar.hidden ? [] : selected();
   setStatus($('#selected'), bar.hidden ? '' : `${ids.length} selected`);
   $('#complete-selected').disabled = openOf(ids).length === 0;
   $('#delete-selected').disabled = ids.length === 0;
@@ -44,7 +44,7 @@ function finish(act) {
 
 start.addEventListener('click', () => (bar.hidden ? show(true) : clearSelection()));
 list.addEventListener('change', count);
-// What leaves the list is no longer selected.
+// A task that leaves the list is no longer selected.
 new MutationObserver(count).observe(list, { childList: true, subtree: true, attributeFilter: ['aria-busy'] });
 $('#select-all').addEventListener('click', () => {
   for (const pick of picks()) pick.checked = true;

@@ -651,3 +651,25 @@ async fn a_phone_shows_and_clears_the_tag_that_was_tapped() {
     page.browser.shows("#tasks .title", &["Water the plants", "Buy milk"]).await;
     page.browser.shows("#active-filters button", &[]).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs chromium and chromedriver"]
+async fn a_status_is_not_told_again_before_it_changes() {
+    let page = Page::start(&["Buy milk"]).await;
+    let watch = "async () => {
+         window.told = [];
+         const observer = new MutationObserver((changes) => told.push(changes.at(-1).target.textContent));
+         for (const status of ['#new-task .read', '#summary', '#selected']) {
+           observer.observe(document.querySelector(status), { childList: true });
+         }
+       }";
+    page.browser.evaluate(watch).await;
+    page.browser.click("#new-task [name=title]").await;
+    page.browser.press("Call tomorrow").await;
+    page.browser.press(Key::Home).await;
+    page.browser.press("Please ").await;
+    page.browser.click("#select").await;
+    page.browser.click("#tasks .complete").await;
+    page.browser.shows(".toast:not([aria-busy]) p", &["Task done."]).await;
+    assert_eq!(page.browser.evaluate("async () => told").await, json!(["Due tomorrow", "0 selected"]));
+}

@@ -156,6 +156,18 @@ async fn a_task_that_is_edited_is_neither_selected_nor_cleared() {
             page.browser.shows("#tasks h2", &["Done 3"]).await;
         }
     }
+    // Nor is it selected when its form is closed after the selection.
+    page.browser.find("#tasks li:first-child .complete").await.focus().await.unwrap();
+    page.browser.press("x").await;
+    page.browser.shows("#selected", &["1 selected"]).await;
+    page.browser.press("e").await;
+    page.browser.shows("#selected", &["0 selected"]).await;
+    page.browser.click("#end-selection").await;
+    page.browser.click("#tasks form .cancel").await;
+    page.browser.click("#select").await;
+    page.browser.shows("#selected", &["0 selected"]).await;
+    page.browser.click("#end-selection").await;
+
     // All that is selected is done.
     page.browser.click("#select").await;
     page.browser.click("#select-all").await;
